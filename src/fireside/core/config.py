@@ -74,7 +74,7 @@ def from_dict(cls: type[T], mapping: Mapping[str, Any]) -> T:
 
 def refuse_unknown(cls: type, mapping: Mapping[str, Any]) -> None:
     """Raise `ConfigError` where a mapping, at any depth, has a name that its dataclass has not."""
-    known = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
+    known = {field.name: field.type for field in fields(cls)}
     for name, value in mapping.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
