@@ -1,0 +1,95 @@
+"""The page: `results.json` rendered into one file that needs nothing beside it.
+
+Everything from documents, models and users passes through Jinja's autoescape; nothing is marked safe but the
+plots, which escape their own text. A content-security policy in the page forbids scripts and every fetch.
+"""
+
+import os
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fireside.core.atomic import write_bytes, write_text
+from fireside.core.extras import require
+from fireside.recipes.report.svg import Bar, bar_chart, grouped_bar_chart, line_chart
+
+__all__ = ["render_page", "write_report"]
+
+
+def write_report(results: Mapping[str, Any], directory: str | os.PathLike[str]) -> Path:
+    """Write `results.json` and `report.html` into a directory; returns the page's path."""
+    directory = Path(directory)
+    write_bytes(
+        directory / "results.json", msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n"
+    )
+    page = directory / "report.html"
+    write_text(page, render_page(results))
+    return page
+
+
+def render_page(results: Mapping[str, Any]) -> str:
+    """The whole page as text."""
+    jinja2 = require("jinja2", extra="plots")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment.filters["duration"] = duration
+    environment.filters["count"] = lambda value: f"{value:,}"
+    environment.filters["percent"] = lambda value: f"{100 * value:.1f} %"
+    template = environment.from_string(files(__package__).joinpath("page.html.jinja").read_text("utf-8"))
+    return str(template.render(**results, plots=plots(results)))
+
+
+def plots(results: Mapping[str, Any]) -> dict[str, Any]:
+    """All the plots of the page, by name."""
+    clusters, pretrain, agent = results["documents"]["clusters"], results["pretrain"], results["agent"]
+    return {
+        "clusters": bar_chart(
+            [Bar(cluster["name"], cluster["chunks"]) for cluster in clusters], title="Chunks in each domain"
+        ),
+        "loss_curve": line_chart(
+            {name: [(x, y) for x, y in points] for name, points in pretrain["curves"].items()},
+            title="Training loss, nats per token (mean over neighbouring steps)",
+            x_label="training tokens",
+            y_label="loss",
+            marker=(pretrain["branch_tokens"], "branch"),
+        ),
+        "domain_losses": grouped_bar_chart(
+            pretrain["domains"],
+            {
+                branch: [losses[domain] for domain in pretrain["domains"]]
+                for branch, losses in pretrain["losses"].items()
+            },
+            title="Held-out loss by domain, nats per token (shorter is better)",
+        ),
+        "scores": bar_chart(
+            [
+                Bar(row["name"], 100 * row["score"], 100 * row["low"], 100 * row["high"])
+                for row in agent["systems"]
+            ],
+            title="Nuggets found on the held-out questions, with 95 % bootstrap intervals",
+            unit=" %",
+        ),
+        "pass_rates": bar_chart(
+            [Bar(row["pass_rate"], row["groups"]) for row in agent["training"]["pass_rates"]],
+            title="Groups by pass rate; only mixed groups teach",
+        ),
+        "stages": bar_chart(
+            [Bar(stage["title"], stage["seconds"]) for stage in results["stages"]],
+            title="Where the time went",
+            unit=" s",
+        ),
+    }
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person would say them.
+
+    >>> duration(0.25), duration(42), duration(754)
+    ('0.2 s', '42 s', '12 min 34 s')
+    """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
