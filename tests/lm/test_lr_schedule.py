@@ -1,5 +1,6 @@
 """The learning-rate schedules against their formulas and their limits."""
 
+import itertools
 import math
 
 import pytest
@@ -42,8 +43,8 @@ def test_a_schedule_rises_then_never_rises_again(kind, num_steps, warmup_steps, 
     )
     rates = [learning_rate(schedule, step, num_steps) for step in range(num_steps)]
     warm, fall = rates[:warmup_steps], rates[warmup_steps:]
-    assert all(a < b for a, b in zip(warm, warm[1:], strict=False))
-    assert all(a >= b - 1e-12 for a, b in zip(fall, fall[1:], strict=False))
+    assert all(a < b for a, b in itertools.pairwise(warm))
+    assert all(a >= b - 1e-12 for a, b in itertools.pairwise(fall))
     assert all(0 < rate <= 1 for rate in rates)
 
 

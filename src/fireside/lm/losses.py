@@ -41,7 +41,9 @@ def linear_cross_entropy(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor, 
     >>> round(loss.item() / 3, 4)  # equal logits: ln 8
     2.0794
     """
-    loss: Tensor = _LinearCrossEntropy.apply(hidden_ND, head_VD, targets_N, weights_N)
+    loss: Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
+        hidden_ND, head_VD, targets_N, weights_N
+    )
     return loss
 
 
@@ -103,7 +105,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
 
 def _exponentiate(logits_CV: Tensor, targets_C1: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-probabilities of the targets and sums of exponentials; `logits_CV` becomes exp(logits - row maximum)."""
+    """Log-probabilities of the targets, and sums; `logits_CV` becomes exp(logits - row maximum)."""
     target_logits_C1 = logits_CV.gather(1, targets_C1)
     maxima_C1 = logits_CV.amax(1, keepdim=True)
     sums_C1 = logits_CV.sub_(maxima_C1).exp_().sum(1, keepdim=True)
