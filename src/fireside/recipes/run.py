@@ -68,7 +68,11 @@ class Run:
         with disk_full_is_clear(self.directory):
             (self.directory / "stages").mkdir(parents=True, exist_ok=True)
         self._lock()
-        self._settle(dict(settings))
+        try:
+            self._settle(dict(settings))
+        except BaseException:
+            self.close()
+            raise
 
     def stage(self, name: str, work: Callable[[], dict[str, Any]], *, title: str) -> dict[str, Any]:
         """Do a stage, or take its result from the last time.
