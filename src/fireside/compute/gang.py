@@ -1,0 +1,72 @@
+"""`gang`: one function, run by equal processes side by side, each over its own rows.
+
+On this machine the gang is one process (kernels use threads). On Spark it is one barrier stage, whose tasks
+meet in a collective. The worker cannot tell the difference, and neither can the caller: results, and errors,
+are the same.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fireside.compute.collective import Solo
+from fireside.compute.dataset import Dataset, DistributedDataset
+from fireside.compute.map_batches import function_name
+from fireside.compute.message import decode, encode
+from fireside.core.errors import CollectiveError, FiresideError, InputError
+
+__all__ = ["Worker", "encode_result", "gang", "worker_failure"]
+
+Worker = Callable[..., Mapping[str, Any]]
+"""`worker(collective, dataset, *arguments)` returns names to NumPy arrays or JSON values."""
+
+
+def gang(dataset: Dataset, worker: Worker, *arguments: Any) -> dict[str, Any]:
+    """Run `worker(collective, rows, *arguments)` on every process that holds rows of a data set.
+
+    Args:
+        dataset: the rows. Each process sees its own as a `Dataset`; some may have none.
+        worker: SPMD: every process runs the same statements and allreduces in the same order.
+        arguments: passed on; on Spark they are shipped to the executors, as the worker itself is.
+
+    Returns:
+        What rank 0 returned: names to NumPy arrays or JSON values (tuples come back as lists).
+
+    Raises:
+        FiresideError: as a worker raised it, on whatever rank; the others are released.
+        CollectiveError: a worker raised something else (the message names the rank), or a process was lost.
+        InputError: the worker returned something that cannot travel.
+
+    >>> import numpy as np, pyarrow as pa
+    >>> from fireside.compute.dataset import TableDataset
+    >>> def mean(collective, rows):
+    ...     values = rows.to_table()["x"].to_numpy()
+    ...     total, count = collective.allreduce(np.array([values.sum(), values.size]))
+    ...     return {"mean": total / count}
+    >>> gang(TableDataset(pa.table({"x": [1.0, 2.0, 6.0]})), mean)
+    {'mean': 3.0}
+    """
+    if isinstance(dataset, DistributedDataset):
+        return dataset.gang(worker, arguments)
+    try:
+        result = worker(Solo(), dataset, *arguments)
+    except FiresideError:
+        raise
+    except Exception as error:
+        raise CollectiveError(worker_failure(worker, error, rank=0)) from error
+    # The detour through bytes makes sure that what works here works on a cluster.
+    return decode(encode_result(worker, result))
+
+
+def encode_result(worker: Worker, result: object) -> bytes:
+    """What a worker returned, as bytes, or an `InputError` that names the worker."""
+    if not isinstance(result, Mapping):
+        raise InputError(f"{function_name(worker)} returned {type(result).__name__}, not a mapping of names")
+    try:
+        return encode(result)
+    except InputError as error:
+        raise InputError(f"{function_name(worker)} returned what cannot travel: {error}") from error
+
+
+def worker_failure(worker: Worker, error: BaseException, *, rank: int) -> str:
+    """The message for an error that is not one of ours."""
+    return f"{function_name(worker)} failed on rank {rank}: {type(error).__name__}: {error}"
