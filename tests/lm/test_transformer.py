@@ -13,7 +13,6 @@ from fireside.lm.layer_map import LayerMap
 from fireside.lm.rotary import apply_rotary, rotation
 from fireside.lm.transformer import Transformer
 
-
 TinyConfig = Callable[..., ModelConfig]
 
 
