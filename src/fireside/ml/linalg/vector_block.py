@@ -1,0 +1,279 @@
+"""A column of vectors as arrays: what every kernel works on.
+
+The stored entries of N vectors lie one after the other: `values[indptr[i]:indptr[i + 1]]` belong to row i,
+dense or sparse alike, so that a kernel that only scales entries never asks which it is. To and from Arrow
+the values are shared, not copied.
+
+Shapes: N rows, D entries in each vector, E stored entries in all.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fireside.core.errors import InputError
+from fireside.ml.linalg.dense_vector import DenseVector
+from fireside.ml.linalg.sparse_vector import SparseVector
+from fireside.ml.linalg.vector import FloatArray, IndexArray, Vector
+from fireside.ml.linalg.vector_type import DENSE, SPARSE, VECTOR_TYPE, is_number_list, is_vector_type
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+__all__ = ["VectorBlock"]
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+class VectorBlock:
+    """N vectors of one size.
+
+    Args:
+        size: D.
+        indptr: int[N+1], where the entries of each row start, and the end of the last.
+        values: float64[E].
+        indices: int32[E], the place of each entry in its vector; `None` where every row is dense.
+        is_dense: bool[N], which rows are dense; `None` where all are, or (with `indices`) none is.
+
+    >>> block = VectorBlock.from_vectors([DenseVector([1, 0]), SparseVector(2, {0: 4.0})])
+    >>> block.to_dense()
+    array([[1., 0.],
+           [4., 0.]])
+    """
+
+    __slots__ = ("__dict__", "indptr", "is_dense", "size", "values")
+
+    def __init__(
+        self,
+        size: int,
+        indptr: npt.NDArray[Any],
+        values: FloatArray,
+        indices: IndexArray | None = None,
+        is_dense: BoolArray | None = None,
+    ) -> None:
+        self.size = size
+        self.indptr = indptr
+        self.values = values
+        self.is_dense = np.full(len(indptr) - 1, indices is None) if is_dense is None else is_dense
+        if indices is not None:
+            self.__dict__["indices"] = indices
+
+    @cached_property
+    def indices(self) -> IndexArray:
+        """int32[E], the place of each stored entry in its vector."""
+        return np.tile(np.arange(self.size, dtype=np.int32), len(self))
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @classmethod
+    def from_dense(cls, array: FloatArray) -> "VectorBlock":
+        """Dense rows from float64[N, D]; shares the memory of a C-contiguous array."""
+        rows, size = array.shape
+        return cls(size, np.arange(rows + 1, dtype=np.int64) * size, np.ascontiguousarray(array).reshape(-1))
+
+    @classmethod
+    def from_csr(cls, matrix: "csr_array") -> "VectorBlock":
+        """Sparse rows from a CSR matrix [N, D] whose indices are sorted and unique; shares its memory."""
+        return cls(
+            matrix.shape[1],
+            matrix.indptr,
+            matrix.data.astype(np.float64, copy=False),
+            matrix.indices.astype(np.int32, copy=False),
+        )
+
+    @classmethod
+    def from_vectors(cls, vectors: Iterable[Vector]) -> "VectorBlock":
+        """From vectors in the hand; for tests, single rows, and what a user types."""
+        return cls.from_arrow(cls.arrow_from_vectors(vectors))
+
+    @staticmethod
+    def arrow_from_vectors(vectors: Iterable[Vector | None]) -> pa.StructArray:
+        """An Arrow column of vectors in the hand; `None` becomes null."""
+        return pa.array([None if vector is None else _as_struct(vector) for vector in vectors], VECTOR_TYPE)
+
+    @classmethod
+    def from_arrow(cls, column: pa.Array | pa.ChunkedArray, *, name: str = "the column") -> "VectorBlock":
+        """From an Arrow column of vectors, or of lists of numbers (dense vectors).
+
+        Args:
+            column: the vectors; none may be null.
+            name: what an error calls the column.
+
+        Raises:
+            InputError: a vector is null, is malformed, or differs in size from the first; or the column does
+                not hold vectors.
+        """
+        if isinstance(column, pa.ChunkedArray):
+            column = column.combine_chunks()
+        if column.null_count:
+            row = int(np.argmax(pc.is_null(column).to_numpy(zero_copy_only=False)))
+            raise InputError(f"{name} has a null vector in row {row}: drop or fill null rows first")
+        if is_vector_type(column.type):
+            return _from_structs(column, name)
+        if is_number_list(column.type):
+            return _from_lists(column, name)
+        raise InputError(f"{name} has type {column.type}: vectors are needed (see VectorAssembler)")
+
+    def to_arrow(self) -> pa.StructArray:
+        """The Arrow column; values and indices are shared, not copied."""
+        if len(self.values) > np.iinfo(np.int32).max:
+            raise InputError(f"{len(self.values)} entries do not fit one batch: use smaller batches")
+        dense = self.is_dense
+        lengths = np.diff(self.indptr)
+        values = _lists(self.indptr, self.values, VECTOR_TYPE["values"].type)
+        sparse_only = not dense.any()
+        if sparse_only:
+            indptr, indices = self.indptr, self.indices
+        else:
+            indptr = np.concatenate([[0], np.cumsum(np.where(dense, 0, lengths))])
+            indices = self.indices[np.repeat(~dense, lengths)] if not dense.all() else np.empty(0, np.int32)
+        places = _lists(indptr, indices, VECTOR_TYPE["indices"].type, None if sparse_only else dense)
+        sizes = pa.array(np.full(len(self), self.size, np.int32), mask=None if sparse_only else dense)
+        kinds = pa.array(np.where(dense, DENSE, SPARSE).astype(np.int8))
+        return pa.StructArray.from_arrays([kinds, sizes, places, values], fields=list(VECTOR_TYPE))
+
+    def with_values(self, values: FloatArray) -> "VectorBlock":
+        """The same places, other values: float64[E]."""
+        indices = self.__dict__.get("indices")
+        return VectorBlock(self.size, self.indptr, values, indices, self.is_dense)
+
+    def rows(self) -> npt.NDArray[np.intp]:
+        """intp[E], the row of each stored entry."""
+        return np.repeat(np.arange(len(self)), np.diff(self.indptr))
+
+    def to_dense(self) -> FloatArray:
+        """float64[N, D], C-contiguous; shared with the block where every row is dense."""
+        if self.is_dense.all():
+            return self.values.reshape(len(self), self.size)
+        dense = np.zeros((len(self), self.size))
+        dense[self.rows(), self.indices] = self.values
+        return dense
+
+    def to_csr(self) -> "csr_array":
+        """A scipy CSR array [N, D] of the stored entries; shared with the block where every row is sparse."""
+        from scipy.sparse import csr_array
+
+        # scipy copies the indices when the bounds are of another type.
+        fits = len(self.values) <= np.iinfo(np.int32).max
+        indptr = self.indptr.astype(np.int32, copy=False) if fits else self.indptr
+        return csr_array((self.values, self.indices, indptr), shape=(len(self), self.size))
+
+    def to_matrix(self) -> "FloatArray | csr_array":
+        """`to_dense()` where every row is dense, else `to_csr()`."""
+        return self.to_dense() if self.is_dense.all() else self.to_csr()
+
+    def to_vectors(self) -> list[Vector]:
+        """Vectors in the hand, one a row; not for hot paths."""
+        vectors: list[Vector] = []
+        for row, is_dense in enumerate(self.is_dense.tolist()):
+            entries = slice(int(self.indptr[row]), int(self.indptr[row + 1]))
+            if is_dense:
+                vectors.append(DenseVector(self.values[entries]))
+            else:
+                vectors.append(SparseVector(self.size, self.indices[entries], self.values[entries]))
+        return vectors
+
+    def compressed(self) -> "VectorBlock":
+        """Without zeros, each row dense or sparse, whichever takes less room.
+
+        A sparse row costs 12 (nnz + 1) + 8 bytes and a dense one 8 D + 8, so sparse wins where
+        1.5 (nnz + 1) < D, as `Vector.compressed` of Spark decides.
+        """
+        nonzero = self.values != 0
+        counts = np.bincount(self.rows()[nonzero], minlength=len(self))
+        sparse = 1.5 * (counts + 1.0) < self.size
+        if not sparse.any():
+            return VectorBlock.from_dense(self.to_dense())
+        kept = nonzero & np.repeat(sparse, np.diff(self.indptr))
+        lengths = np.where(sparse, counts, self.size)
+        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        goes_sparse = np.repeat(sparse, lengths)
+        values, indices = np.empty(indptr[-1]), np.empty(indptr[-1], np.int32)
+        values[goes_sparse], indices[goes_sparse] = self.values[kept], self.indices[kept]
+        dense_rows = np.flatnonzero(~sparse)
+        values[~goes_sparse] = self.take(dense_rows).to_dense().reshape(-1)
+        indices[~goes_sparse] = np.tile(np.arange(self.size, dtype=np.int32), len(dense_rows))
+        return VectorBlock(self.size, indptr, values, indices, ~sparse)
+
+    def take(self, rows: npt.NDArray[np.intp]) -> "VectorBlock":
+        """The given rows, in their order."""
+        lengths = np.diff(self.indptr)[rows]
+        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        entries = np.arange(indptr[-1]) - np.repeat(indptr[:-1] - self.indptr[rows], lengths)
+        indices = self.indices[entries] if "indices" in self.__dict__ else None
+        return VectorBlock(self.size, indptr, self.values[entries], indices, self.is_dense[rows])
+
+
+def _lists(
+    indptr: npt.NDArray[Any], entries: npt.NDArray[Any], kind: pa.DataType, is_null: BoolArray | None = None
+) -> pa.ListArray:
+    mask = None if is_null is None else pa.array(is_null)
+    offsets = pa.array(indptr.astype(np.int32, copy=False))
+    return pa.ListArray.from_arrays(offsets, pa.array(entries), kind, mask=mask)
+
+
+def _as_struct(vector: Vector) -> dict[str, Any]:
+    indices, values = vector.active()
+    if isinstance(vector, SparseVector):
+        return {"type": SPARSE, "size": vector.size, "indices": indices, "values": values}
+    return {"type": DENSE, "size": None, "indices": None, "values": values}
+
+
+def _from_structs(column: pa.StructArray, name: str) -> VectorBlock:
+    kinds = column.field("type").to_numpy(zero_copy_only=False)
+    is_dense = kinds == DENSE
+    indptr, values = _entries(column.field("values"), np.float64)
+    lengths = np.diff(indptr)
+    if is_dense.all():
+        return VectorBlock(_one_size(lengths, name), indptr, values)
+    if not np.isin(kinds, (SPARSE, DENSE)).all():
+        raise InputError(f"{name} holds vectors of an unknown kind: the field 'type' must be 0 or 1")
+    stated = pc.fill_null(column.field("size"), 0).to_numpy(zero_copy_only=False)
+    size = _one_size(np.where(is_dense, lengths, stated), name)
+    sparse_indptr, places = _entries(column.field("indices"), np.int32)
+    if not np.array_equal(np.diff(sparse_indptr)[~is_dense], lengths[~is_dense]):
+        raise InputError(f"{name} holds a sparse vector whose indices and values differ in number")
+    if len(places) and not (places.min() >= 0 and places.max() < size):
+        raise InputError(f"{name} holds a sparse vector with an index that is not from 0 to {size - 1}")
+    if not is_dense.any():
+        return VectorBlock(size, indptr, values, places, is_dense)
+    indices = np.empty(len(values), np.int32)
+    in_dense = np.repeat(is_dense, lengths)
+    indices[in_dense] = np.tile(np.arange(size, dtype=np.int32), int(is_dense.sum()))
+    indices[~in_dense] = places[np.repeat(~is_dense, np.diff(sparse_indptr))]
+    return VectorBlock(size, indptr, values, indices, is_dense)
+
+
+def _from_lists(column: pa.Array, name: str) -> VectorBlock:
+    indptr, values = _entries(column, np.float64)
+    return VectorBlock(_one_size(np.diff(indptr), name), indptr, values)
+
+
+def _entries(lists: pa.Array, dtype: type) -> tuple[npt.NDArray[np.int64], Any]:
+    """Bounds int64[N+1] and the flat entries of a list column; a null list counts as empty.
+
+    Entries that are null become NaN: they can only come from lists of numbers.
+    """
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+    indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    flat = lists.flatten().to_numpy(zero_copy_only=False)
+    return indptr, flat.astype(dtype, copy=False)
+
+
+def _one_size(sizes: Sequence[int] | npt.NDArray[Any], name: str) -> int:
+    sizes = np.asarray(sizes)
+    if len(sizes) == 0:
+        return 0
+    if (other := sizes != sizes[0]).any():
+        row = int(np.argmax(other))
+        raise InputError(
+            f"{name} holds vectors of size {sizes[0]} and, in row {row}, of size {sizes[row]}: "
+            "all must have one size"
+        )
+    return int(sizes[0])

@@ -1,0 +1,63 @@
+"""Factory methods for local vectors."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, overload
+
+import numpy as np
+
+from fireside.ml.linalg.dense_vector import DenseVector
+from fireside.ml.linalg.sparse_vector import SparseVector
+from fireside.ml.linalg.vector import Vector, vector_arrays
+
+__all__ = ["Vectors"]
+
+
+class Vectors:
+    """Makes vectors, and works on anything that stands for one.
+
+    >>> Vectors.dense(1, 2), Vectors.sparse(4, {1: 1.0, 3: 5.5})
+    (DenseVector([1.0, 2.0]), SparseVector(4, {1: 1.0, 3: 5.5}))
+    >>> Vectors.squared_distance(Vectors.zeros(2), Vectors.dense(3, 4))
+    25.0
+    """
+
+    @staticmethod
+    @overload
+    def sparse(size: int, pairs: Mapping[int, float] | Iterable[tuple[int, float]], /) -> SparseVector: ...
+
+    @staticmethod
+    @overload
+    def sparse(
+        size: int, indices: bytes | Iterable[int], values: bytes | Iterable[float], /
+    ) -> SparseVector: ...
+
+    @staticmethod
+    def sparse(size: int, *args: Any) -> SparseVector:
+        """A sparse vector; the arguments are those of `SparseVector`."""
+        return SparseVector(size, *args)
+
+    @staticmethod
+    def dense(*elements: Any) -> DenseVector:
+        """A dense vector of some numbers, or of one sequence, array or bytes of them."""
+        if len(elements) == 1 and not isinstance(elements[0], (int, float, np.number)):
+            return DenseVector(elements[0])
+        return DenseVector(elements)
+
+    @staticmethod
+    def zeros(size: int) -> DenseVector:
+        """A dense vector of zeros."""
+        return DenseVector(np.zeros(size))
+
+    @staticmethod
+    def squared_distance(v1: Any, v2: Any) -> float:
+        """The squared Euclidean distance of two vectors, sequences or arrays."""
+        return _vector(v1).squared_distance(v2)
+
+    @staticmethod
+    def norm(vector: Any, p: float) -> float:
+        """The p-norm of a vector, sequence or array."""
+        return _vector(vector).norm(p)
+
+
+def _vector(value: Any) -> Vector:
+    return value if isinstance(value, Vector) else SparseVector(*vector_arrays(value))
