@@ -1,6 +1,6 @@
 """Where work runs: rows as Arrow batches, and processes that add up their statistics.
 
-- `as_dataset(source)` makes a `Dataset` of any frame, file or Spark DataFrame; `like(dataset, source)` goes back.
+- `as_dataset(source)` makes a `Dataset` of any frame or file; `like(dataset, source)` goes back.
 - `map_batches(dataset, function, schema)` is work without communication.
 - `gang(dataset, worker, *arguments)` is work with it, through a `Collective`.
 

@@ -18,8 +18,8 @@ __all__ = ["as_dataset", "like"]
 
 KNOWN_SOURCES = (
     "a pandas, polars or Spark DataFrame, a pyarrow Table, RecordBatch or RecordBatchReader, a duckdb "
-    "relation, anything else with __arrow_c_stream__, a mapping of columns, a list of mappings, a path, a list "
-    "of paths, or a Dataset"
+    "relation, anything else with __arrow_c_stream__, a mapping of columns, a list of mappings, a path, "
+    "a list of paths, or a Dataset"
 )
 
 
@@ -74,9 +74,9 @@ def like(dataset: Dataset, original: Any) -> Any:
         original: any source that `as_dataset` takes.
 
     Returns:
-        pandas for pandas, polars for polars, duckdb (on the same connection), pyarrow, a mapping of lists, or
-        a list of mappings alike; a Spark DataFrame for Spark; the data set itself for paths and data sets; and
-        a `pyarrow.Table` for anything else that speaks Arrow.
+        pandas for pandas, polars for polars; so for duckdb (on the same connection), pyarrow, mappings of
+        lists and lists of mappings; a Spark DataFrame for Spark; the data set itself for paths and data sets;
+        and a `pyarrow.Table` for anything else that speaks Arrow.
 
     >>> like(as_dataset({"a": [1, 2]}), {"b": [3]})
     {'a': [1, 2]}
