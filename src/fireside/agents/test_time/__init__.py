@@ -1,0 +1,1 @@
+"""Test-time compute: more rollouts for a better answer."""

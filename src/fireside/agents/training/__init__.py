@@ -1,0 +1,1 @@
+"""Training: collecting groups of rollouts, filtering them, and learning from them off-policy."""
