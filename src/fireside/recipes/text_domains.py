@@ -14,7 +14,16 @@ from fireside.core.errors import DocumentsError
 
 __all__ = ["python_code", "python_reference"]
 
-NOT_LIBRARY = {"site-packages", "test", "tests", "idlelib", "turtledemo", "lib2to3", "__pycache__", "pydoc_data"}
+NOT_LIBRARY = {
+    "site-packages",
+    "test",
+    "tests",
+    "idlelib",
+    "turtledemo",
+    "lib2to3",
+    "__pycache__",
+    "pydoc_data",
+}
 
 
 def python_reference() -> list[str]:

@@ -16,6 +16,7 @@ __all__ = ["Bar", "bar_chart", "grouped_bar_chart", "line_chart", "ticks"]
 WIDTH = 640
 LABEL_WIDTH = 168
 ROW_HEIGHT = 30
+LABEL_LENGTH = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +121,17 @@ def line_chart(
         return Markup("")
     x_marks = ticks(min(x for x, _ in points), max(x for x, _ in points))
     y_marks = ticks(min(y for _, y in points), max(y for _, y in points))
-    to_x = _scale(min(x for x, _ in points), max(x for x, _ in points), left, WIDTH - 16)
+    to_x = _scale(min(x for x, _ in points), max(x for x, _ in points), left, WIDTH - 34)
     to_y = _scale(y_marks[0], y_marks[-1], height - bottom, 10)
     parts = [
-        f'<line class="grid" x1="{left}" x2="{WIDTH - 16}" y1="{to_y(y):.1f}" y2="{to_y(y):.1f}"/>'
+        f'<line class="grid" x1="{left}" x2="{WIDTH - 34}" y1="{to_y(y):.1f}" y2="{to_y(y):.1f}"/>'
         + _text(left - 8, to_y(y) + 4, number(y), "tick", anchor="end")
         for y in y_marks
     ]
     parts += [
         _text(to_x(x), height - bottom + 18, number(x), "tick", anchor="middle")
         for x in x_marks
-        if left <= to_x(x) <= WIDTH - 16
+        if left <= to_x(x) <= WIDTH - 34
     ]
     parts.append(_text((left + WIDTH) / 2, height - 6, x_label, "axis", anchor="middle"))
     turned = f"translate(13 {(height - bottom) / 2}) rotate(-90)"
@@ -196,7 +197,7 @@ def _whisker(low: float, high: float, y: float) -> str:
 
 
 def _text(x: float, y: float, text: str, kind: str, *, anchor: str = "start") -> str:
-    shown = text if len(text) <= 28 or kind != "label" else text[:27] + "…"
+    shown = text if len(text) <= LABEL_LENGTH or kind != "label" else text[: LABEL_LENGTH - 1] + "…"
     full = f"<title>{escape(text)}</title>" if shown != text else ""
     return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(shown)}{full}</text>'
 
