@@ -1,6 +1,6 @@
 """The report of a run: one self-contained page, one JSON file, one table for the terminal."""
 
-from fireside.recipes.report.page import render_page, write_report
+from fireside.recipes.report.page import read_results, render_page, write_report
 from fireside.recipes.report.terminal import summary_table
 
-__all__ = ["render_page", "summary_table", "write_report"]
+__all__ = ["read_results", "render_page", "summary_table", "write_report"]

@@ -13,10 +13,11 @@ from typing import Any
 import msgspec
 
 from fireside.core.atomic import write_bytes, write_text
+from fireside.core.errors import InputError
 from fireside.core.extras import require
 from fireside.recipes.report.svg import Bar, bar_chart, grouped_bar_chart, line_chart
 
-__all__ = ["render_page", "write_report"]
+__all__ = ["read_results", "render_page", "write_report"]
 
 
 def write_report(results: Mapping[str, Any], directory: str | os.PathLike[str]) -> Path:
@@ -28,6 +29,23 @@ def write_report(results: Mapping[str, Any], directory: str | os.PathLike[str]) 
     page = directory / "report.html"
     write_text(page, render_page(results))
     return page
+
+
+def read_results(directory: str | os.PathLike[str]) -> dict[str, Any]:
+    """The results of a run that has ended.
+
+    Raises:
+        InputError: there is no such run, it has not ended, or its results cannot be read.
+    """
+    file = Path(directory) / "results.json"
+    if not file.parent.is_dir():
+        raise InputError(f"there is no run at {directory}")
+    if not file.is_file():
+        raise InputError(f"{directory} has no results.json: the run has not ended; run it again to go on")
+    try:
+        return dict(msgspec.json.decode(file.read_bytes(), type=dict[str, Any]))
+    except msgspec.DecodeError as error:
+        raise InputError(f"{file} cannot be read ({error}): delete it, and run again") from error
 
 
 def render_page(results: Mapping[str, Any]) -> str:
