@@ -8,6 +8,7 @@ a chat marker, a citation or the syntax of an action, and so can be neither read
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, pairwise
 
 from fireside.agents.actions import ACTION_MARK
 from fireside.agents.types import Retrieved
@@ -17,6 +18,7 @@ from fireside.core.protocols import Passage, Retriever
 
 __all__ = ["SearchConfig", "SearchResult", "SearchTool", "display_id", "excerpt", "neutralise", "query_terms"]
 
+TITLE_CHARS = 80
 NOTHING_FOUND = "Nothing found."
 
 _WORD = re.compile(r"\w+")
@@ -93,11 +95,12 @@ def render(passages: Sequence[Passage], query: str, passage_chars: int) -> str:
     terms = query_terms(query)
     lines = []
     for passage in passages:
-        title = neutralise(passage.title)[:80]
         # The title is shown anyway, so words of it do not tell the parts of the passage apart.
-        telling = terms - query_terms(title) or terms
-        part = neutralise(excerpt(passage.text, telling, passage_chars))
-        lines.append(f"[{display_id(passage.document_id)}] {title}: {part}")
+        telling = terms - query_terms(passage.title) or terms
+        part = excerpt(passage.text, telling, passage_chars)
+        # Title and text are made safe together, so that no mark arises where they meet.
+        shown = neutralise(f"{passage.title[:TITLE_CHARS]}: {part}")
+        lines.append(f"[{display_id(passage.document_id)}] {shown}")
     return "\n".join(lines) or NOTHING_FOUND
 
 
@@ -140,11 +143,8 @@ def excerpt(text: str, terms: frozenset[str], max_chars: int) -> str:
         elif not taken:
             return _window(pieces[i], terms, max_chars)
     taken.sort()
-    shown = ""
-    for before, i in zip([None, *taken[:-1]], taken, strict=True):
-        joint = "" if before is None else " " if i == before + 1 else " ... "
-        shown += joint + pieces[i]
-    return shown
+    joints = (" " if i + 1 == j else " ... " for i, j in pairwise(taken))
+    return "".join(joint + pieces[i] for joint, i in zip(chain([""], joints), taken, strict=False))
 
 
 def _window(piece: str, terms: frozenset[str], max_chars: int) -> str:

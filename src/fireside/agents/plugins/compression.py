@@ -28,7 +28,8 @@ class Compression:
     """Replaces the history by a summary when it passes a number of tokens.
 
     Attributes:
-        max_history_tokens: of the present segment, beyond its opening.
+        max_history_tokens: of the present segment beyond its opening, up to the model's last turn. The
+            context must hold the opening, this, one more result and the summary.
         summary_tokens: the longest summary.
     """
 
