@@ -193,9 +193,7 @@ class TrajectoryGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         """float64[G]. Raises `InputError` where a trajectory has no reward yet."""
         rewards = [trajectory.reward for trajectory in self.trajectories]
         if any(reward is None for reward in rewards):
-            raise InputError(
-                f"the group of question {self.question_id!r} is not rewarded: use `reward_group`"
-            )
+            raise InputError(f"the group of {self.question_id!r} has no rewards yet: use `rewarded`")
         return np.array(rewards, dtype=np.float64)
 
     @property

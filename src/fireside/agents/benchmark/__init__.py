@@ -1,0 +1,1 @@
+"""The benchmark: questions of several regimes, judged and compared."""
