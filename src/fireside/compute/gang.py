@@ -11,10 +11,11 @@ from typing import Any
 from fireside.compute.collective import Solo
 from fireside.compute.dataset import Dataset, DistributedDataset
 from fireside.compute.map_batches import function_name
-from fireside.compute.message import decode, encode
-from fireside.core.errors import CollectiveError, FiresideError, InputError
+from fireside.compute.message import decode
+from fireside.compute.outcome import encode_result, failure_of
+from fireside.core.errors import FiresideError
 
-__all__ = ["Worker", "encode_result", "gang", "worker_failure"]
+__all__ = ["Worker", "gang"]
 
 Worker = Callable[..., Mapping[str, Any]]
 """`worker(collective, dataset, *arguments)` returns names to NumPy arrays or JSON values."""
@@ -47,26 +48,12 @@ def gang(dataset: Dataset, worker: Worker, *arguments: Any) -> dict[str, Any]:
     """
     if isinstance(dataset, DistributedDataset):
         return dataset.gang(worker, arguments)
+    name = function_name(worker)
     try:
         result = worker(Solo(), dataset, *arguments)
     except FiresideError:
         raise
     except Exception as error:
-        raise CollectiveError(worker_failure(worker, error, rank=0)) from error
+        raise failure_of(name, error, rank=0) from error
     # The detour through bytes makes sure that what works here works on a cluster.
-    return decode(encode_result(worker, result))
-
-
-def encode_result(worker: Worker, result: object) -> bytes:
-    """What a worker returned, as bytes, or an `InputError` that names the worker."""
-    if not isinstance(result, Mapping):
-        raise InputError(f"{function_name(worker)} returned {type(result).__name__}, not a mapping of names")
-    try:
-        return encode(result)
-    except InputError as error:
-        raise InputError(f"{function_name(worker)} returned what cannot travel: {error}") from error
-
-
-def worker_failure(worker: Worker, error: BaseException, *, rank: int) -> str:
-    """The message for an error that is not one of ours."""
-    return f"{function_name(worker)} failed on rank {rank}: {type(error).__name__}: {error}"
+    return decode(encode_result(name, result))

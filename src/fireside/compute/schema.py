@@ -14,7 +14,38 @@ import pyarrow.compute as pc
 
 from fireside.core.errors import SchemaError
 
-__all__ = ["check_columns", "conform", "first_difference", "plain_schema", "plain_type"]
+__all__ = [
+    "MATRIX_TYPE",
+    "VECTOR_TYPE",
+    "check_columns",
+    "conform",
+    "first_difference",
+    "plain_schema",
+    "plain_type",
+]
+
+VECTOR_TYPE = pa.struct(
+    [
+        ("type", pa.int8()),
+        ("size", pa.int32()),
+        ("indices", pa.list_(pa.int32())),
+        ("values", pa.list_(pa.float64())),
+    ]
+)
+"""A vector as Spark stores it: type 0 is sparse (all four fields), type 1 dense (values alone)."""
+
+MATRIX_TYPE = pa.struct(
+    [
+        ("type", pa.int8()),
+        ("numRows", pa.int32()),
+        ("numCols", pa.int32()),
+        ("colPtrs", pa.list_(pa.int32())),
+        ("rowIndices", pa.list_(pa.int32())),
+        ("values", pa.list_(pa.float64())),
+        ("isTransposed", pa.bool_()),
+    ]
+)
+"""A matrix as Spark stores it: type 0 is sparse (compressed columns), type 1 dense (column after column)."""
 
 # What a file format adds to the metadata of a field; it says nothing about the data.
 FOREIGN_METADATA = (b"PARQUET:field_id", b"_PL_CATEGORICAL2", b"_PL_CATEGORICAL", b"_PL_ENUM_VALUES2")

@@ -14,21 +14,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fireside.compute.formats.file_format import FileFormat, Schemas
+from fireside.compute.schema import VECTOR_TYPE
 from fireside.core.errors import InputError, SchemaError
 
-__all__ = ["LIBSVM", "VECTOR_TYPE", "libsvm_schema"]
+__all__ = ["LIBSVM", "libsvm_schema"]
 
 BLOCK_BYTES = 4 << 20
-
-VECTOR_TYPE = pa.struct(
-    [
-        ("type", pa.int8()),
-        ("size", pa.int32()),
-        ("indices", pa.list_(pa.int32())),
-        ("values", pa.list_(pa.float64())),
-    ]
-)
-"""A vector as Spark stores it: type 0 is sparse (all four fields), type 1 dense (values alone)."""
 
 
 def libsvm_schema(num_features: int) -> pa.Schema:
