@@ -87,7 +87,7 @@ def freeze_all_but(model: nn.Module, patterns: Sequence[str]) -> list[str]:
 
     Args:
         model: every parameter's `requires_grad` is set.
-        patterns: such as `"*"` (everything) or `"*.attention.*"`.
+        patterns: such as `"*"` (everything) or `"*.self_attn.*"`.
 
     Returns:
         The names that train, sorted.

@@ -1,0 +1,229 @@
+"""The trainer: batches in, a trained model out, one exact line of steps between.
+
+    step s:  batch(s) -> loss -> gradients -> clip -> AdamW at learning_rate(s)
+
+Nothing carries over from step to step but weights, AdamW's moments and counters, and all of these are in the
+checkpoint, so a run that was interrupted gives the same bits as one that was not (same machine, same number
+of threads). Knows nothing about where batches come from.
+"""
+
+import math
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from torch import nn
+
+from fireside.core.atomic import write_bytes
+from fireside.core.config import to_dict
+from fireside.core.errors import ConfigError, FiresideError, ResumeError
+from fireside.core.metrics import MetricsWriter, read_metrics
+from fireside.core.progress import track
+from fireside.core.protocols import BatchSource
+from fireside.lm.flops import training_flops
+from fireside.lm.gradients import accumulate_gradients, check_batch
+from fireside.lm.lr_schedule import learning_rate
+from fireside.lm.optimizer import adamw, clip_gradients, freeze_all_but, set_learning_rate
+from fireside.lm.training_checkpoint import (
+    BranchPoint,
+    RunState,
+    clear_half_written,
+    latest_checkpoint,
+    load_checkpoint,
+    prune_checkpoints,
+    read_state,
+    save_checkpoint,
+)
+from fireside.lm.training_config import TrainingConfig
+from fireside.lm.transformer import Transformer
+
+__all__ = ["Trainer"]
+
+
+class Trainer:
+    """Trains a model in a directory, from the newest checkpoint there or from the start.
+
+    Args:
+        model: its weights are those the run starts from; a checkpoint in `directory` replaces them.
+        source: batch `s` is trained on in step `s`.
+        config: the run.
+        directory: holds `metrics.jsonl` and `checkpoints/`; for one process at a time.
+
+    Attributes:
+        step: optimizer steps made.
+        tokens: positions trained on.
+        flops: floating-point operations spent, see `fireside.lm.flops`.
+
+    Raises:
+        ResumeError: the checkpoint belongs to other data, another model or another configuration. To go on
+            with other data on purpose, see `fireside.lm.training_checkpoint.branch`.
+        CheckpointError: the checkpoint is corrupt.
+        ConfigError: `config.trainable` names a parameter that is not there.
+    """
+
+    def __init__(
+        self,
+        model: Transformer,
+        source: BatchSource,
+        config: TrainingConfig,
+        directory: str | os.PathLike[str],
+    ) -> None:
+        self.model = model
+        self.source = source
+        self.config = config
+        self.directory = Path(directory)
+        self.step, self.tokens, self.flops = 0, 0, 0
+        model.activation_checkpointing = config.activation_checkpointing
+        freeze_all_but(model, config.trainable)
+        self._optimizer = adamw(model, config.optimizer)
+        self._num_frozen = _num_frozen(model)
+        self._branches: list[BranchPoint] = []
+        self._resume()
+
+    def run(self, until_step: int | None = None) -> Path:
+        """Train up to a step, and leave a checkpoint there.
+
+        Args:
+            until_step: how many steps the run will have made; `None`: all of them. Where that many are made
+                already, nothing happens.
+
+        Returns:
+            The newest checkpoint.
+
+        Raises:
+            ConfigError: there are fewer batches than steps, or `until_step` lies past the end.
+            InputError: a batch cannot be learnt from; the message names its step.
+            FiresideError: the gradient is no longer finite; the checkpoints before that are kept.
+            DiskFullError: a checkpoint could not be written.
+        """
+        until = self.config.num_steps if until_step is None else until_step
+        self._check_reach(until)
+        with MetricsWriter(self.directory / "metrics.jsonl") as metrics:
+            since, tokens_since = time.perf_counter(), self.tokens
+            for _ in track(range(self.step, until), "training"):
+                values = self._train_step()
+                if self.step % self.config.log_every == 0 or self.step == until:
+                    now = time.perf_counter()
+                    speed = (self.tokens - tokens_since) / (now - since)
+                    metrics.log(self.step, {**values, "train/tokens_per_second": speed})
+                    since, tokens_since = now, self.tokens
+                if self._checkpoint_is_due():
+                    self._save()
+        newest = latest_checkpoint(self._checkpoints)
+        return newest if newest is not None and self.step == read_state(newest).step else self._save()
+
+    @property
+    def _checkpoints(self) -> Path:
+        return self.directory / "checkpoints"
+
+    def _train_step(self) -> dict[str, float]:
+        """Make one optimizer step; returns its metrics."""
+        batch = self.source.batch(self.step)
+        check_batch(batch, self.step, self.model.config.vocab_size)
+        loss = accumulate_gradients(
+            self.model, batch, micro_batch_size=self.config.micro_batch_size, precision=self.config.precision
+        )
+        norm = clip_gradients(self.model.parameters(), self.config.optimizer.max_grad_norm)
+        if not math.isfinite(norm):
+            raise FiresideError(
+                f"training diverged: in step {self.step} the loss is {loss}, its gradient's norm {norm}; "
+                f"go on from an earlier checkpoint in {self._checkpoints} with a smaller learning rate"
+            )
+        rate = learning_rate(self.config.schedule, self.step, self.config.num_steps)
+        set_learning_rate(self._optimizer, rate)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        num_sequences, num_tokens = batch.inputs_BT.shape
+        self.step += 1
+        self.tokens += num_sequences * num_tokens
+        self.flops += num_sequences * training_flops(
+            self.model.config, num_tokens, num_frozen=self._num_frozen
+        )
+        return {
+            "train/loss": loss,
+            "train/learning_rate": rate,
+            "train/grad_norm": norm,
+            "train/tokens": self.tokens,
+            "train/flops": self.flops,
+        }
+
+    def _checkpoint_is_due(self) -> bool:
+        return self.config.checkpoint_every is not None and self.step % self.config.checkpoint_every == 0
+
+    def _save(self) -> Path:
+        state = RunState(
+            step=self.step,
+            tokens=self.tokens,
+            flops=self.flops,
+            fingerprint=self.source.fingerprint,
+            training=self.config.numeric(),
+            model=to_dict(self.model.config),
+            branches=self._branches,
+        )
+        path = save_checkpoint(self._checkpoints, self.model, self._optimizer, state)
+        if self.config.keep_checkpoints is not None:
+            prune_checkpoints(self._checkpoints, self.config.keep_checkpoints)
+        return path
+
+    def _resume(self) -> None:
+        clear_half_written(self._checkpoints)
+        newest = latest_checkpoint(self._checkpoints)
+        if newest is not None:
+            state = read_state(newest)
+            self._refuse_another_run(state, newest)
+            load_checkpoint(newest, self.model, self._optimizer)
+            self.step, self.tokens, self.flops = state.step, state.tokens, state.flops
+            self._branches = state.branches
+        _drop_metrics_after(self.directory / "metrics.jsonl", self.step)
+
+    def _refuse_another_run(self, state: RunState, path: Path) -> None:
+        if state.fingerprint != self.source.fingerprint:
+            raise ResumeError(
+                f"{path} was trained on data with fingerprint {state.fingerprint!r}, now given is "
+                f"{self.source.fingerprint!r}: restore the data, branch from the checkpoint, or choose "
+                "another directory"
+            )
+        differences = [
+            *_differences(state.training, self.config.numeric(), "training"),
+            *_differences(state.model, to_dict(self.model.config), "model"),
+        ]
+        if differences:
+            raise ResumeError(
+                f"{path} belongs to another run ({'; '.join(differences)}): restore the settings or choose "
+                "another directory"
+            )
+
+    def _check_reach(self, until: int) -> None:
+        if not 0 <= until <= self.config.num_steps:
+            raise ConfigError(f"until_step must be from 0 to {self.config.num_steps}, got {until}")
+        if self.source.num_batches is not None and self.source.num_batches < until:
+            raise ConfigError(
+                f"the data have {self.source.num_batches} batches, too few for {until} steps: "
+                "train for fewer steps, or let the data repeat"
+            )
+
+
+def _num_frozen(model: Transformer) -> int:
+    """Numbers in frozen matrices that take part in a matrix product; a tied embedding does, as the head."""
+    matrices = [module.weight for module in model.modules() if isinstance(module, nn.Linear)]
+    if model.config.tie_embeddings:
+        matrices.append(model.embed_tokens.weight)
+    return sum(matrix.numel() for matrix in matrices if not matrix.requires_grad)
+
+
+def _differences(stored: dict[str, Any], given: dict[str, Any], where: str) -> list[str]:
+    given = msgspec.json.decode(msgspec.json.encode(given))  # tuples become lists, as in the file
+    return [
+        f"{where}.{name} was {stored.get(name)!r}, is {given.get(name)!r}"
+        for name in sorted(stored.keys() | given.keys())
+        if stored.get(name) != given.get(name)
+    ]
+
+
+def _drop_metrics_after(path: Path, step: int) -> None:
+    """Forget the lines of steps that a killed run made after its last checkpoint: they are made again."""
+    if path.exists() and (lines := read_metrics(path)) and lines[-1]["step"] > step:
+        kept = [msgspec.json.encode(line) + b"\n" for line in lines if line["step"] <= step]
+        write_bytes(path, b"".join(kept))

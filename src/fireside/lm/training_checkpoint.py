@@ -1,0 +1,242 @@
+"""Checkpoints of a training run: weights, optimizer, and what they belong to.
+
+    run/
+      metrics.jsonl
+      checkpoints/step-00000100/
+        weights.safetensors      every parameter by name
+        optimizer.safetensors    step, exp_avg and exp_avg_sq of each parameter that trains
+        state.json               step, tokens, FLOPs, fingerprint of the data, configurations, branching
+        manifest.json            written last, by fireside.core.checkpoint
+
+Knows nothing about losses, batches or schedules.
+"""
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from fireside.core.checkpoint import read_manifest, verify, writing
+from fireside.core.errors import CheckpointError, CorruptFileError, ResumeError
+from fireside.core.protocols import BatchSource
+
+__all__ = [
+    "KIND",
+    "BranchPoint",
+    "RunState",
+    "branch",
+    "clear_half_written",
+    "latest_checkpoint",
+    "load_checkpoint",
+    "load_weights",
+    "prune_checkpoints",
+    "read_state",
+    "save_checkpoint",
+]
+
+KIND = "fireside.lm.training"
+_WEIGHTS, _OPTIMIZER, _STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
+_NAME = re.compile(r"step-(\d{8,})")
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+
+
+class BranchPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a run left another: the step, and the fingerprint of the data up to it."""
+
+    step: int
+    fingerprint: str
+
+
+class RunState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a run stands, and what it must find again to go on.
+
+    Attributes:
+        step: optimizer steps made.
+        tokens: positions trained on.
+        flops: floating-point operations spent.
+        fingerprint: of the batch source that gives step `step` and those after it.
+        training: the numeric part of the training configuration.
+        model: the model's configuration.
+        branches: the points where this run left other runs, oldest first.
+    """
+
+    step: int
+    tokens: int
+    flops: int
+    fingerprint: str
+    training: dict[str, Any]
+    model: dict[str, Any]
+    branches: list[BranchPoint] = []
+
+
+def save_checkpoint(
+    directory: str | os.PathLike[str], model: nn.Module, optimizer: torch.optim.Optimizer, state: RunState
+) -> Path:
+    """Write `directory/step-<step>`, whole or not at all; an existing one of that step is replaced.
+
+    Raises:
+        DiskFullError: there is no room; nothing is left behind.
+    """
+    path = Path(directory) / f"step-{state.step:08d}"
+    metadata = {"step": state.step, "torch": str(torch.__version__)}
+    with writing(path, kind=KIND, metadata=metadata) as temporary:
+        save_file(_parameters(model), temporary / _WEIGHTS)
+        save_file(_moments(model, optimizer), temporary / _OPTIMIZER)
+        (temporary / _STATE).write_bytes(msgspec.json.format(msgspec.json.encode(state), indent=1))
+    return path
+
+
+def load_checkpoint(path: str | os.PathLike[str], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Put the weights and the optimizer's moments back, bit for bit.
+
+    Raises:
+        CheckpointError: the directory is no such checkpoint, is corrupt, or does not fit; the message names
+            the file or the tensor.
+    """
+    load_weights(model, path)
+    moments = load_file(Path(path) / _OPTIMIZER)
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    optimizer.state.clear()
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            name = names[parameter]
+            if f"step.{name}" not in moments:  # it has never had a gradient
+                continue
+            # Copies: a tensor of the file may lie at any address, and kernels may sum in another order there.
+            optimizer.state[parameter] = {
+                moment: moments.pop(f"{moment}.{name}").to(
+                    "cpu" if moment == "step" else parameter.device, copy=True
+                )
+                for moment in _MOMENTS
+            }
+    if moments:
+        raise CheckpointError(
+            f"{Path(path) / _OPTIMIZER} has {next(iter(moments))!r}, but that parameter does not train now"
+        )
+
+
+@torch.no_grad()
+def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Take only the weights of a training checkpoint, to start another run (a next stage) from them.
+
+    Raises:
+        CheckpointError: as `load_checkpoint`.
+    """
+    verify(path, kind=KIND)
+    file = Path(path) / _WEIGHTS
+    stored, parameters = load_file(file), dict(model.named_parameters())
+    if unmatched := sorted(stored.keys() ^ parameters.keys()):
+        where = "the model has no such parameter" if unmatched[0] in stored else "the file has no such tensor"
+        raise CheckpointError(f"{file} does not fit the model: {unmatched[0]!r}: {where}")
+    for name, parameter in parameters.items():
+        if stored[name].shape != parameter.shape:
+            raise CheckpointError(
+                f"{file} does not fit the model: {name!r} is {list(stored[name].shape)} in the file and "
+                f"{list(parameter.shape)} in the model"
+            )
+    for name, parameter in parameters.items():
+        parameter.copy_(stored[name])
+
+
+def read_state(path: str | os.PathLike[str]) -> RunState:
+    """The state of a checkpoint; its other files are not read.
+
+    Raises:
+        CheckpointError: the directory is no such checkpoint, or its state is corrupt.
+    """
+    read_manifest(path, kind=KIND)
+    file = Path(path) / _STATE
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=RunState)
+    except (OSError, msgspec.DecodeError) as error:
+        raise CorruptFileError(f"{file} cannot be read ({error}): the checkpoint cannot be used") from error
+
+
+def latest_checkpoint(directory: str | os.PathLike[str]) -> Path | None:
+    """The checkpoint of the largest step in a directory of checkpoints; `None` where there is none."""
+    return max(_checkpoints(Path(directory)), key=_step_of, default=None)
+
+
+def prune_checkpoints(directory: str | os.PathLike[str], keep: int) -> None:
+    """Delete all but the `keep` newest checkpoints."""
+    for path in sorted(_checkpoints(Path(directory)), key=_step_of)[:-keep]:
+        shutil.rmtree(path)
+
+
+def clear_half_written(directory: str | os.PathLike[str]) -> None:
+    """Delete what killed writers left behind; only for a directory that no one else writes to."""
+    for path in Path(directory).glob(".step-*.writing-*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def branch(
+    checkpoint: str | os.PathLike[str], source: BatchSource, directory: str | os.PathLike[str]
+) -> Path:
+    """Begin a run in `directory` that goes on from `checkpoint` with the batches of another source.
+
+    The step, the optimizer and the place in the learning-rate schedule are the checkpoint's. A `Trainer` on
+    `directory` with the same training configuration and `source` then goes on as if never interrupted. This
+    is the only way to change the data of a run; the caller answers for the batches before that step being
+    the ones that were trained on. A branch that has already begun is left as it is, so that an interrupted
+    sweep can be called again.
+
+    Returns:
+        The first checkpoint of the new run.
+
+    Raises:
+        CheckpointError: `checkpoint` is not one, or is corrupt.
+        ResumeError: `directory` holds another run.
+    """
+    verify(checkpoint, kind=KIND)
+    state = read_state(checkpoint)
+    point = BranchPoint(step=state.step, fingerprint=state.fingerprint)
+    branched = msgspec.structs.replace(
+        state, fingerprint=source.fingerprint, branches=[*state.branches, point]
+    )
+    checkpoints = Path(directory) / "checkpoints"
+    if (begun := latest_checkpoint(checkpoints)) is not None:
+        found = read_state(begun)
+        if (found.fingerprint, found.branches) != (branched.fingerprint, branched.branches):
+            raise ResumeError(
+                f"{directory} already holds a run that is not this branch of {checkpoint}: "
+                "choose another directory or delete it"
+            )
+        return begun
+    path = checkpoints / f"step-{state.step:08d}"
+    with writing(path, kind=KIND, metadata={"step": state.step, "branch": True}) as temporary:
+        for name in (_WEIGHTS, _OPTIMIZER):
+            shutil.copyfile(Path(checkpoint) / name, temporary / name)
+        (temporary / _STATE).write_bytes(msgspec.json.format(msgspec.json.encode(branched), indent=1))
+    return path
+
+
+def _parameters(model: nn.Module) -> dict[str, Tensor]:
+    """Every parameter once, also where two modules share it."""
+    return {name: parameter.detach().contiguous() for name, parameter in model.named_parameters()}
+
+
+def _moments(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    return {
+        f"{moment}.{name}": optimizer.state[parameter][moment].contiguous()
+        for name, parameter in model.named_parameters()
+        if parameter in optimizer.state
+        for moment in _MOMENTS
+    }
+
+
+def _checkpoints(directory: Path) -> list[Path]:
+    if not directory.is_dir():
+        return []
+    return [path for path in directory.iterdir() if _NAME.fullmatch(path.name) and path.is_dir()]
+
+
+def _step_of(path: Path) -> int:
+    match = _NAME.fullmatch(path.name)
+    assert match is not None
+    return int(match[1])
