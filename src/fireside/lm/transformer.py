@@ -107,23 +107,46 @@ class Transformer(nn.Module):
         Returns:
             float[B, T, D], the normalised output of the last layer.
         """
-        positions_T = torch.arange(tokens_BT.shape[1], device=tokens_BT.device)
+        x_BTD, _ = self.run_layers(
+            self.embed_tokens(tokens_BT), range(len(self.layers)), {}, segments_BT=segments_BT
+        )
+        return self.norm(x_BTD)
+
+    def run_layers(
+        self,
+        x_BTD: Tensor,
+        layers: range,
+        shared: Mapping[int, KeysValues],
+        *,
+        segments_BT: Tensor | None = None,
+    ) -> tuple[Tensor, dict[int, KeysValues]]:
+        """Run some of the layers, so that one can stop below a layer and go on from there.
+
+        Args:
+            x_BTD: the residual stream that enters the first of them.
+            layers: consecutive indices.
+            shared: K/V of earlier owners, by layer; those that these layers read must be there.
+            segments_BT: as in `forward`.
+
+        Returns:
+            The residual stream after the last of them, and `shared` with the K/V of their owners added.
+        """
+        positions_T = torch.arange(x_BTD.shape[1], device=x_BTD.device)
         rotary = {
             full: rotation(positions_T, head_dim=self.config.head_dim, theta=theta)
             for full, theta in ((True, self.config.rope_theta), (False, self.config.rope_theta_sliding))
         }
-        x_BTD = self.embed_tokens(tokens_BT)
-        shared: dict[int, KeysValues] = {}
-        for index, layer in enumerate(self.layers):
-            owner = self.layer_map.owners[index]
-            inputs = (x_BTD, rotary[self.layer_map.windows[index] is None], shared.get(owner), segments_BT)
+        known = dict(shared)
+        for index in layers:
+            layer, owner = self.layers[index], self.layer_map.owners[index]
+            inputs = (x_BTD, rotary[self.layer_map.windows[index] is None], known.get(owner), segments_BT)
             if self.activation_checkpointing and torch.is_grad_enabled():
                 x_BTD, kv = checkpoint(layer, *inputs, use_reentrant=False)
             else:
                 x_BTD, kv = layer(*inputs)
             if owner == index:
-                shared[index] = kv
-        return self.norm(x_BTD)
+                known[index] = kv
+        return x_BTD, known
 
     def logits(self, hidden: Tensor) -> Tensor:
         """[..., D] -> [..., V]: unnormalised log-probabilities of the next token."""
