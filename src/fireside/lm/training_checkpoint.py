@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from fireside.core.checkpoint import read_manifest, verify, writing
 from fireside.core.errors import CheckpointError, CorruptFileError, ResumeError
 from fireside.core.protocols import BatchSource
+from fireside.lm.optimizer_state import load_moments, save_moments
 
 __all__ = [
     "KIND",
@@ -43,7 +44,6 @@ __all__ = [
 KIND = "fireside.lm.training"
 _WEIGHTS, _OPTIMIZER, _STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
 _NAME = re.compile(r"step-(\d{8,})")
-_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
 class BranchPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,7 +87,7 @@ def save_checkpoint(
     metadata = {"step": state.step, "torch": str(torch.__version__)}
     with writing(path, kind=KIND, metadata=metadata) as temporary:
         save_file(_parameters(model), temporary / _WEIGHTS)
-        save_file(_moments(model, optimizer), temporary / _OPTIMIZER)
+        save_moments(model, optimizer, temporary / _OPTIMIZER)
         (temporary / _STATE).write_bytes(msgspec.json.format(msgspec.json.encode(state), indent=1))
     return path
 
@@ -100,25 +100,7 @@ def load_checkpoint(path: str | os.PathLike[str], model: nn.Module, optimizer: t
             the file or the tensor.
     """
     load_weights(model, path)
-    moments = load_file(Path(path) / _OPTIMIZER)
-    names = {parameter: name for name, parameter in model.named_parameters()}
-    optimizer.state.clear()
-    for group in optimizer.param_groups:
-        for parameter in group["params"]:
-            name = names[parameter]
-            if f"step.{name}" not in moments:  # it has never had a gradient
-                continue
-            # Copies: a tensor of the file may lie at any address, and kernels may sum in another order there.
-            optimizer.state[parameter] = {
-                moment: moments.pop(f"{moment}.{name}").to(
-                    "cpu" if moment == "step" else parameter.device, copy=True
-                )
-                for moment in _MOMENTS
-            }
-    if moments:
-        raise CheckpointError(
-            f"{Path(path) / _OPTIMIZER} has {next(iter(moments))!r}, but that parameter does not train now"
-        )
+    load_moments(model, optimizer, Path(path) / _OPTIMIZER)
 
 
 @torch.no_grad()
@@ -219,15 +201,6 @@ def branch(
 def _parameters(model: nn.Module) -> dict[str, Tensor]:
     """Every parameter once, also where two modules share it."""
     return {name: parameter.detach().contiguous() for name, parameter in model.named_parameters()}
-
-
-def _moments(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    return {
-        f"{moment}.{name}": optimizer.state[parameter][moment].contiguous()
-        for name, parameter in model.named_parameters()
-        if parameter in optimizer.state
-        for moment in _MOMENTS
-    }
 
 
 def _checkpoints(directory: Path) -> list[Path]:
