@@ -93,8 +93,7 @@ def like(dataset: Dataset, original: Any) -> Any:
     if _comes_from(original, "polars"):
         return importlib.import_module("polars").from_arrow(table)
     if _comes_from(original, "duckdb") and hasattr(original, "query"):
-        # duckdb finds the variable `table` by its name; a relation's query stays on its own connection.
-        return original.query("fireside_original", "SELECT * FROM table")
+        return _to_duckdb(original, table)
     if isinstance(original, pa.RecordBatch):
         batches = table.combine_chunks().to_batches()
         return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
@@ -129,6 +128,14 @@ def _table_from_rows(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Rows as a table; a key that a row lacks is null, in whichever row it occurs first."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     return pa.table({name: [row.get(name) for row in rows] for name in names})
+
+
+def _to_duckdb(original: Any, fireside_rows_to_return: pa.Table) -> Any:
+    """Rows as a relation on the connection of another, so that the two can be joined.
+
+    duckdb finds the table by the name of the argument, which is long so that no table of the user's has it.
+    """
+    return original.query("fireside_original", "SELECT * FROM fireside_rows_to_return")
 
 
 def _comes_from(source: object, package: str) -> bool:

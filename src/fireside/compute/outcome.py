@@ -27,8 +27,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     Attributes:
         rank: whose.
-        status: `"done"`; `"failed"` by its own fault; `"lost"` the others; or `"miscounted"`: it found a number
-            of processes other than the one it was told, and did nothing.
+        status: `"done"`; `"failed"` by its own fault; `"lost"` the others; or `"miscounted"`: it found a
+            number of processes other than the one it was told, and did nothing.
         result: of rank 0, where done: the encoded mapping.
         error: the class in `fireside.core.errors`, where failed or lost.
         message: what the error says.

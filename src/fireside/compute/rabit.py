@@ -76,7 +76,6 @@ def tracker(world_size: int, *, host: str = "127.0.0.1") -> Iterator[dict[str, A
     ...     collective.allreduce(np.array([1.5, 2.5]))
     array([1.5, 2.5])
     """
-    _hush()
     errors = require("xgboost.core", extra="spark").XGBoostError
     rabit_tracker = require("xgboost.tracker", extra="spark").RabitTracker
     try:
@@ -107,6 +106,7 @@ def member(address: Mapping[str, Any], task: int) -> Iterator[Rabit]:
     """
     xgboost = require("xgboost.collective", extra="spark")
     errors = require("xgboost.core", extra="spark").XGBoostError
+    _hush()
     try:
         # Zero-padded, because the tracker sorts the ids as text.
         xgboost.init(**address, dmlc_task_id=f"{task:09d}", dmlc_timeout=STRAGGLER_SECONDS)
@@ -132,7 +132,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _hush() -> None:
-    """Send the tracker's "Task ... got rank ..." to the log; xgboost prints it to standard output otherwise.
+    """Send the greeting "Task ... got rank ..." to the log; xgboost prints it to standard output otherwise.
 
     Everything else that xgboost's library says goes where xgboost would send it.
     """
