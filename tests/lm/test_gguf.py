@@ -162,16 +162,21 @@ def test_smollm2_writes_conversations_as_its_makers_template_does() -> None:
 @needs_smollm2
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_smollm2_gives_the_logits_and_tokens_of_transformers() -> None:
-    from transformers import AutoModelForCausalLM
+def test_smollm2_gives_the_logits_of_transformers() -> None:
+    from transformers import AutoConfig, LlamaForCausalLM
+    from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 
     path = find_smollm2()
     model, tokenizer = load_gguf(path)
-    theirs = AutoModelForCausalLM.from_pretrained(str(path.parent), gguf_file=path.name, dtype=torch.float32)
+    theirs = LlamaForCausalLM(AutoConfig.from_pretrained(str(path.parent), gguf_file=path.name))
+    weights = load_gguf_checkpoint(str(path), return_tensors=True, model_to_load=theirs)["tensors"]
+    left_out = theirs.load_state_dict({name: torch.as_tensor(w) for name, w in weights.items()}, strict=False)
+    assert left_out.missing_keys == ["lm_head.weight"]  # tied to the embedding
+    assert left_out.unexpected_keys == []
     text = "The capital of France is Paris. In 2024, it had 2,102,650 inhabitants, and its river is the"
-    tokens = torch.tensor([tokenizer.encode(text)])
+    tokens_BT = torch.tensor([tokenizer.encode(text)])
     with torch.no_grad():
-        ours_BTV = model.logits(model(tokens))
-        theirs_BTV = theirs(tokens).logits
+        ours_BTV = model.logits(model(tokens_BT))
+        theirs_BTV = theirs(tokens_BT).logits
     torch.testing.assert_close(ours_BTV, theirs_BTV, rtol=0, atol=1e-4)
     assert tokenizer.decode([int(ours_BTV[0, -1].argmax())]) == " Se"
