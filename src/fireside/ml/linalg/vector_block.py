@@ -120,6 +120,11 @@ class VectorBlock:
             return _from_lists(column, name)
         raise InputError(f"{name} has type {column.type}: vectors are needed (see VectorAssembler)")
 
+    @classmethod
+    def from_scalar(cls, vector: pa.StructScalar) -> "VectorBlock":
+        """One vector, whatever the sizes of others in its column."""
+        return cls.from_arrow(pa.array([vector.as_py()], VECTOR_TYPE))
+
     def to_arrow(self) -> pa.StructArray:
         """The Arrow column; values and indices are shared, not copied."""
         if len(self.values) > np.iinfo(np.int32).max:
@@ -142,6 +147,19 @@ class VectorBlock:
         """The same places, other values: float64[E]."""
         indices = self.__dict__.get("indices")
         return VectorBlock(self.size, self.indptr, values, indices, self.is_dense)
+
+    def scaled(self, factors: FloatArray) -> "VectorBlock":
+        """Each entry times the factor of its place, float64[D]."""
+        if self.is_dense.all():
+            return self.with_values((self.to_dense() * factors).reshape(-1))
+        return self.with_values(self.values * factors[self.indices])
+
+    def column_sums(self) -> FloatArray:
+        """float64[D], the sum of all vectors."""
+        if self.is_dense.all():
+            return self.to_dense().sum(axis=0)
+        sums = np.bincount(self.indices, self.values, minlength=self.size)
+        return sums.astype(np.float64, copy=False)
 
     def rows(self) -> npt.NDArray[np.intp]:
         """intp[E], the row of each stored entry."""

@@ -7,18 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from fireside.compute.schema import VECTOR_TYPE
+
 __all__ = ["DENSE", "SPARSE", "VECTOR_TYPE", "is_number_list", "is_vector_like", "is_vector_type"]
 
 SPARSE, DENSE = 0, 1
-
-VECTOR_TYPE = pa.struct(
-    [
-        pa.field("type", pa.int8(), nullable=False),
-        pa.field("size", pa.int32()),
-        pa.field("indices", pa.list_(pa.field("element", pa.int32(), nullable=False))),
-        pa.field("values", pa.list_(pa.field("element", pa.float64(), nullable=False))),
-    ]
-)
 
 
 def is_vector_type(kind: pa.DataType) -> bool:

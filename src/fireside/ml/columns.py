@@ -1,0 +1,53 @@
+"""Columns of a batch as a stage reads them: without nulls, and with errors that name stage and column."""
+
+import numpy as np
+import pyarrow as pa
+
+from fireside.core.errors import InputError
+from fireside.ml.linalg.vector_block import VectorBlock
+from fireside.ml.param.params import Params
+
+__all__ = ["column_label", "column_without_nulls", "read_vectors"]
+
+
+def column_label(stage: Params, column: str) -> str:
+    """What a message calls a column that a stage reads."""
+    return f"{stage.uid}: column {column!r}"
+
+
+def column_without_nulls(stage: Params, batch: pa.RecordBatch, column: str) -> pa.Array:
+    """A column of a batch.
+
+    Raises:
+        InputError: a value is null.
+    """
+    values = batch.column(column)
+    if values.null_count:
+        row = int(np.argmax(values.is_null().to_numpy(zero_copy_only=False)))
+        raise InputError(
+            f"{column_label(stage, column)} has a null (row {row} of its batch): drop or fill null rows first"
+        )
+    return values
+
+
+def read_vectors(
+    stage: Params, batch: pa.RecordBatch, column: str, *, size: int | None = None
+) -> VectorBlock:
+    """A column of vectors.
+
+    Args:
+        stage: who reads it.
+        batch: the rows.
+        column: its name.
+        size: the size that the vectors must have, where that is known.
+
+    Raises:
+        InputError: a vector is null, or has another size.
+    """
+    block = VectorBlock.from_arrow(batch.column(column), name=column_label(stage, column))
+    if size is not None and len(block) and block.size != size:
+        raise InputError(
+            f"{column_label(stage, column)} holds vectors of size {block.size}, but the model was fitted to "
+            f"size {size}: use the features it was fitted with"
+        )
+    return block

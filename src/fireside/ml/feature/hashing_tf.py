@@ -1,0 +1,76 @@
+"""Term frequencies by hashing."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+
+from fireside.core.extras import require
+from fireside.ml.attributes import vector_field_of
+from fireside.ml.base import Transformer
+from fireside.ml.columns import column_without_nulls
+from fireside.ml.feature.text.lists import split_lists
+from fireside.ml.feature.unary import OneColumn
+from fireside.ml.linalg import VectorBlock
+from fireside.ml.param import Param, TypeConverters, accessors, param
+from fireside.ml.param.validators import gt
+from fireside.ml.row_transform import RowTransform
+
+__all__ = ["HashingTF"]
+
+
+def _is_term_list(kind: pa.DataType) -> bool:
+    if not pa.types.is_list(kind):
+        return False
+    tests = (
+        pa.types.is_string,
+        pa.types.is_integer,
+        pa.types.is_floating,
+        pa.types.is_boolean,
+        pa.types.is_null,
+    )
+    return any(test(kind.value_type) for test in tests)
+
+
+class HashingTF(RowTransform, OneColumn, Transformer):
+    """Counts terms in `numFeatures` buckets; a term goes to MurmurHash3(term) mod `numFeatures`, as in Spark.
+
+    >>> HashingTF(inputCol="words", outputCol="counts", numFeatures=8).transform({"words": [["a", "b", "a"]]})
+    {'words': [['a', 'b', 'a']], 'counts': [SparseVector(8, {3: 2.0, 5: 1.0})]}
+    """
+
+    _wanted: ClassVar = ("a list of strings or numbers", _is_term_list)
+
+    numFeatures: Param[int] = param(TypeConverters.toInt, "number of buckets", default=1 << 18, check=gt(0))
+    getNumFeatures, setNumFeatures = accessors(numFeatures)
+    binary: Param[bool] = param(
+        TypeConverters.toBoolean, "whether every count above 0 becomes 1", default=False
+    )
+    getBinary, setBinary = accessors(binary)
+
+    def indexOf(self, term: Any) -> int:
+        """The bucket of a term.
+
+        >>> HashingTF(numFeatures=1000).indexOf("a")
+        467
+        """
+        return int(self._buckets(pa.array([term]))[0])
+
+    def _output_field(self) -> pa.Field:
+        return vector_field_of(self.getOutputCol(), self.getNumFeatures())
+
+    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
+        bounds, terms = split_lists(column_without_nulls(self, batch, self.getInputCol()))
+        sparse = require("scipy.sparse", extra="ml")
+        ones = np.ones(len(terms))
+        shape = (batch.num_rows, self.getNumFeatures())
+        counts = sparse.csr_array((ones, self._buckets(terms), bounds.astype(np.int32)), shape=shape)
+        counts.sum_duplicates()
+        if self.getBinary():
+            counts.data[:] = 1.0
+        return [VectorBlock.from_csr(counts).to_arrow()]
+
+    def _buckets(self, terms: pa.Array) -> Any:
+        from fireside.ml.feature.text.murmur3 import hash_terms
+
+        return hash_terms(terms) % np.int32(self.getNumFeatures())

@@ -1,0 +1,110 @@
+"""Inverse document frequency."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fireside.compute import Collective, Dataset, gang
+from fireside.core.errors import InputError
+from fireside.ml.base import Estimator, Model
+from fireside.ml.columns import read_vectors
+from fireside.ml.feature.unary import VectorColumn
+from fireside.ml.linalg import DenseVector, Vector, VectorBlock
+from fireside.ml.param import Getter, Param, Setter, TypeConverters, param
+from fireside.ml.param.validators import gt_eq
+from fireside.ml.persistence import LONG, LONGS, VECTOR, SavedColumns
+from fireside.ml.row_transform import RowTransform
+
+__all__ = ["IDF", "IDFModel"]
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class IDFParams(VectorColumn):
+    """Params of `IDF` and its model."""
+
+    minDocFreq: Param[int] = param(
+        TypeConverters.toInt, "terms in fewer documents get weight 0", default=0, check=gt_eq(0)
+    )
+    getMinDocFreq = Getter(minDocFreq)
+
+
+class IDF(IDFParams, Estimator["IDFModel"]):
+    """Learns how rare each term is: log((m + 1) / (df + 1)), m documents of which df have the term.
+
+    >>> from fireside.ml.linalg import Vectors
+    >>> IDF(inputCol="counts").fit({"counts": [Vectors.dense(1, 0), Vectors.dense(1, 2)]}).idf
+    DenseVector([0.0, 0.4055])
+    """
+
+    setMinDocFreq = Setter(IDFParams.minDocFreq)
+
+    def _fit(self, dataset: Dataset) -> "IDFModel":
+        rows = dataset.select([self.getInputCol()])
+        found = gang(rows, count_documents, self)
+        if found["documents"] == 0:
+            raise InputError(f"{self.uid}: there are no rows to fit to")
+        idf = inverse_document_frequency(found["frequency"], found["documents"], self.getMinDocFreq())
+        model = IDFModel(DenseVector(idf), found["frequency"].tolist(), found["documents"])
+        return model._fitted_by(self)
+
+
+class IDFModel(RowTransform, IDFParams, Model):
+    """Multiplies each entry by the weight of its term.
+
+    Attributes:
+        idf: the weights.
+        docFreq: for each term, how many documents have it.
+        numDocs: how many documents there were.
+    """
+
+    _saved: ClassVar = SavedColumns(idf=VECTOR, docFreq=LONGS, numDocs=LONG)
+
+    def __init__(self, idf: Vector, docFreq: Sequence[int], numDocs: int) -> None:
+        super().__init__()
+        self.idf = DenseVector(idf.toArray())
+        self.docFreq = list(docFreq)
+        self.numDocs = int(numDocs)
+
+    def __repr__(self) -> str:
+        return f"IDFModel: uid={self.uid}, numDocs={self.numDocs}, numFeatures={len(self.idf)}"
+
+    def _vector_size(self) -> int:
+        return len(self.idf)
+
+    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
+        block = read_vectors(self, batch, self.getInputCol(), size=len(self.idf))
+        return [block.scaled(self.idf.array).to_arrow()]
+
+
+def count_documents(collective: Collective, rows: Dataset, stage: IDF) -> Mapping[str, Any]:
+    """In how many rows each entry is above 0.
+
+    Returns:
+        frequency: int64[D].
+        documents: how many rows there are.
+    """
+    frequency, documents = np.zeros(0, np.int64), 0
+    for batch in rows.batches():
+        block = read_vectors(stage, batch, stage.getInputCol(), size=len(frequency) or None)
+        frequency = entries_above_zero(block) + (frequency if documents else 0)
+        documents += len(block)
+    size = int(collective.allreduce(np.array([len(frequency)]), "max")[0])
+    # A process may have no rows, and so not know the size.
+    mine = frequency if len(frequency) == size else np.zeros(size, np.int64)
+    total = collective.allreduce(np.array([documents]))
+    return {"frequency": collective.allreduce(mine), "documents": int(total[0])}
+
+
+def entries_above_zero(block: VectorBlock) -> npt.NDArray[np.int64]:
+    """int64[D], how many of the vectors are above 0 in each place."""
+    return block.with_values((block.values > 0).astype(np.float64)).column_sums().astype(np.int64)
+
+
+def inverse_document_frequency(frequency: npt.NDArray[np.int64], documents: int, minimum: int) -> FloatArray:
+    """float64[D], log((documents + 1) / (frequency + 1)), and 0 where frequency is below the minimum."""
+    weights = np.log((documents + 1.0) / (frequency + 1.0))
+    return np.where(frequency >= minimum, weights, 0.0)

@@ -1,0 +1,40 @@
+"""Sequences of neighbouring words."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fireside.ml.base import Transformer
+from fireside.ml.columns import column_without_nulls
+from fireside.ml.feature.text.lists import join_lists, split_lists
+from fireside.ml.feature.unary import STRING_LIST, WordsColumn
+from fireside.ml.param import Param, TypeConverters, accessors, param
+from fireside.ml.param.validators import gt_eq
+from fireside.ml.row_transform import RowTransform
+
+__all__ = ["NGram"]
+
+
+class NGram(RowTransform, WordsColumn, Transformer):
+    """All runs of `n` words, joined by spaces; none where a list is shorter.
+
+    A null word reads "null", as in Spark.
+
+    >>> NGram(inputCol="words", outputCol="pairs").transform({"words": [["a", "b", "c"], ["d"]]})["pairs"]
+    [['a b', 'b c'], []]
+    """
+
+    n: Param[int] = param(TypeConverters.toInt, "number of words in a run", default=2, check=gt_eq(1))
+    getN, setN = accessors(n)
+
+    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
+        column = column_without_nulls(self, batch, self.getInputCol()).cast(STRING_LIST)
+        bounds, words = split_lists(column)
+        n = self.getN()
+        runs = np.maximum(np.diff(bounds) - n + 1, 0)
+        ends = np.concatenate([[0], np.cumsum(runs)])
+        # The first word of each run: counted on within a row, then on to the start of the next.
+        first = np.arange(ends[-1]) + np.repeat(bounds[:-1] - ends[:-1], runs)
+        words = words.fill_null("null")
+        parts = [words.take(pa.array(first + step)) for step in range(n)]
+        return [join_lists(ends, pc.binary_join_element_wise(*parts, " ") if n > 1 else parts[0])]

@@ -1,0 +1,47 @@
+"""Scaling vectors to length 1."""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fireside.ml.base import Transformer
+from fireside.ml.columns import read_vectors
+from fireside.ml.feature.unary import VectorColumn
+from fireside.ml.linalg import VectorBlock
+from fireside.ml.param import Param, TypeConverters, accessors, param
+from fireside.ml.param.validators import gt_eq
+from fireside.ml.row_transform import RowTransform
+
+__all__ = ["Normalizer"]
+
+
+class Normalizer(RowTransform, VectorColumn, Transformer):
+    """Divides each vector by its p-norm; a vector of zeros stays as it is.
+
+    >>> from fireside.ml.linalg import Vectors
+    >>> Normalizer(inputCol="v", outputCol="unit").transform({"v": [Vectors.dense(3, 4)]})["unit"]
+    [DenseVector([0.6, 0.8])]
+    """
+
+    p: Param[float] = param(
+        TypeConverters.toFloat, "which norm: 1, 2, any number from 1 on, or inf", default=2.0, check=gt_eq(1)
+    )
+    getP, setP = accessors(p)
+
+    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
+        block = read_vectors(self, batch, self.getInputCol())
+        norms = row_norms(block, self.getP())
+        factors = 1.0 / np.where(norms == 0, 1.0, norms)
+        return [block.with_values(block.values * np.repeat(factors, np.diff(block.indptr))).to_arrow()]
+
+
+def row_norms(block: VectorBlock, p: float) -> npt.NDArray[np.float64]:
+    """float64[N], the p-norm of each vector."""
+    magnitudes = np.abs(block.values)
+    rows = block.rows()
+    if np.isinf(p):
+        norms = np.zeros(len(block))
+        np.maximum.at(norms, rows, magnitudes)
+        return norms
+    sums: npt.NDArray[np.float64] = np.bincount(rows, magnitudes**p, minlength=len(block))
+    return np.sqrt(sums) if p == 2 else np.power(sums, 1.0 / p)

@@ -1,0 +1,131 @@
+"""Centring and scaling features by their mean and standard deviation."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fireside.compute import Collective, Dataset, gang
+from fireside.core.errors import InputError
+from fireside.ml.base import Estimator, Model
+from fireside.ml.columns import read_vectors
+from fireside.ml.feature.unary import VectorColumn
+from fireside.ml.linalg import DenseVector, Vector, VectorBlock
+from fireside.ml.param import Getter, Param, Setter, TypeConverters, param
+from fireside.ml.persistence import VECTOR, SavedColumns
+from fireside.ml.row_transform import RowTransform
+
+__all__ = ["StandardScaler", "StandardScalerModel"]
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class StandardScalerParams(VectorColumn):
+    """Params of `StandardScaler` and its model."""
+
+    withMean: Param[bool] = param(
+        TypeConverters.toBoolean, "whether means are subtracted; makes vectors dense", default=False
+    )
+    getWithMean = Getter(withMean)
+    withStd: Param[bool] = param(
+        TypeConverters.toBoolean, "whether entries are divided by standard deviations", default=True
+    )
+    getWithStd = Getter(withStd)
+
+
+class StandardScaler(StandardScalerParams, Estimator["StandardScalerModel"]):
+    """Learns the mean and the sample standard deviation (n - 1) of each feature.
+
+    >>> from fireside.ml.linalg import Vectors
+    >>> model = StandardScaler(inputCol="v", outputCol="s").fit({"v": [Vectors.dense(1), Vectors.dense(3)]})
+    >>> model.mean, model.std
+    (DenseVector([2.0]), DenseVector([1.4142]))
+    """
+
+    setWithMean = Setter(StandardScalerParams.withMean)
+    setWithStd = Setter(StandardScalerParams.withStd)
+
+    def _fit(self, dataset: Dataset) -> "StandardScalerModel":
+        found = gang(dataset.select([self.getInputCol()]), moments, self)
+        if found["count"] == 0:
+            raise InputError(f"{self.uid}: there are no rows to fit to")
+        std = np.sqrt(found["squares"] / max(found["count"] - 1, 1))
+        return StandardScalerModel(_compressed(std), _compressed(found["mean"]))._fitted_by(self)
+
+
+class StandardScalerModel(RowTransform, StandardScalerParams, Model):
+    """Subtracts means and divides by standard deviations; a feature that never varies becomes 0.
+
+    Attributes:
+        std: the standard deviations.
+        mean: the means.
+    """
+
+    _saved: ClassVar = SavedColumns(std=VECTOR, mean=VECTOR)
+
+    def __init__(self, std: Vector, mean: Vector) -> None:
+        super().__init__()
+        self.std = std
+        self.mean = mean
+
+    def __repr__(self) -> str:
+        return (
+            f"StandardScalerModel: uid={self.uid}, numFeatures={len(self.mean)}, "
+            f"withMean={str(self.getWithMean()).lower()}, withStd={str(self.getWithStd()).lower()}"
+        )
+
+    def _vector_size(self) -> int:
+        return len(self.mean)
+
+    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
+        block = read_vectors(self, batch, self.getInputCol(), size=len(self.mean))
+        std = self.std.toArray()
+        scale = np.divide(1.0, std, out=np.zeros(len(std)), where=std != 0)
+        if self.getWithMean():
+            centred = block.to_dense() - self.mean.toArray()
+            return [VectorBlock.from_dense(centred * scale if self.getWithStd() else centred).to_arrow()]
+        if self.getWithStd():
+            block = block.scaled(scale)
+        return [block.to_arrow()]
+
+
+def moments(collective: Collective, rows: Dataset, stage: StandardScaler) -> Mapping[str, Any]:
+    """Count, mean and summed squared deviations of each feature, in two passes over the rows.
+
+    The second pass subtracts the mean of all rows before it squares, so that a large mean costs no digits.
+
+    Returns:
+        count: how many rows there are.
+        mean: float64[D].
+        squares: float64[D], sums of (x - mean)^2.
+    """
+    column = stage.getInputCol()
+    count, sums = 0, np.zeros(0)
+    for batch in rows.batches():
+        block = read_vectors(stage, batch, column, size=len(sums) or None)
+        sums = block.column_sums() + (sums if count else 0.0)
+        count += len(block)
+    size = int(collective.allreduce(np.array([len(sums)]), "max")[0])
+    sums = collective.allreduce(sums if len(sums) == size else np.zeros(size))
+    total = int(collective.allreduce(np.array([count]))[0])
+    mean = sums / max(total, 1)
+    squares = np.zeros(size)
+    for batch in rows.batches():
+        squares += squared_deviations(read_vectors(stage, batch, column, size=size), mean)
+    return {"count": total, "mean": mean, "squares": collective.allreduce(squares)}
+
+
+def squared_deviations(block: VectorBlock, mean: FloatArray) -> FloatArray:
+    """float64[D], sums of (x - mean)^2 over the vectors of a block."""
+    if block.is_dense.all():
+        return np.square(block.to_dense() - mean).sum(axis=0)
+    squares = block.with_values(np.square(block.values - mean[block.indices])).column_sums()
+    stored = block.with_values(np.ones(len(block.values))).column_sums()
+    return squares + (len(block) - stored) * mean**2
+
+
+def _compressed(array: FloatArray) -> Vector:
+    """A vector in the smaller form, as Spark returns it."""
+    return VectorBlock.from_vectors([DenseVector(array)]).compressed().to_vectors()[0]

@@ -1,0 +1,136 @@
+"""Putting numbers and vectors side by side into one vector."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fireside.core.errors import InputError, SchemaError
+from fireside.ml.attributes import attributes_of, vector_field_of, vector_size_of
+from fireside.ml.base import Transformer
+from fireside.ml.columns import column_label
+from fireside.ml.linalg import VectorBlock, is_vector_type
+from fireside.ml.linalg.vector_type import is_vector_like
+from fireside.ml.param import Param, TypeConverters, accessors, param
+from fireside.ml.param.shared import HasInputCols, HasOutputCol
+from fireside.ml.param.validators import in_array
+from fireside.ml.row_transform import RowTransform
+from fireside.ml.schema import input_field, is_numeric
+
+__all__ = ["VectorAssembler"]
+
+
+class VectorAssembler(RowTransform, HasInputCols, HasOutputCol, Transformer):
+    """Joins columns of numbers, booleans and vectors into one column of vectors.
+
+    Each result is dense or sparse, whichever is smaller, as in Spark.
+
+    >>> assembler = VectorAssembler(inputCols=["a", "b"], outputCol="features")
+    >>> assembler.transform({"a": [1, 2], "b": [0.5, 3.0]})["features"]
+    [DenseVector([1.0, 0.5]), DenseVector([2.0, 3.0])]
+    """
+
+    handleInvalid: Param[str] = param(
+        TypeConverters.toString,
+        "what to do with null and NaN: 'error', 'skip' the row, or 'keep' it as NaN",
+        default="error",
+        check=in_array(["skip", "error", "keep"]),
+    )
+    getHandleInvalid, setHandleInvalid = accessors(handleInvalid)
+
+    def _output_fields(self, schema: pa.Schema) -> list[pa.Field]:
+        names: list[str] | None = []
+        for column in self.getInputCols():
+            field = input_field(
+                self, schema, column, wanted="a number, a boolean or a vector", fits=_can_be_assembled
+            )
+            size = vector_size_of(field)
+            if is_vector_like(field.type) and size is None:
+                if self.getHandleInvalid() == "keep":
+                    raise SchemaError(
+                        f"{self.uid}: handleInvalid='keep' must know the size of the vectors in {column!r}: "
+                        "put a VectorSizeHint before this stage"
+                    )
+                names = None
+            elif names is not None:
+                names += entry_names(field)
+        return [vector_field_of(self.getOutputCol(), names=names)]
+
+    def _kept_rows(self, batch: pa.RecordBatch) -> npt.NDArray[np.bool_] | None:
+        if self.getHandleInvalid() == "keep":
+            return None
+        kept = np.ones(batch.num_rows, np.bool_)
+        for column in self.getInputCols():
+            valid = valid_rows(batch.column(column))
+            if self.getHandleInvalid() == "error" and not valid.all():
+                row = int(np.argmin(valid))
+                raise InputError(
+                    f"{column_label(self, column)} has a null or NaN (row {row} of its batch): "
+                    "fill it first, or set handleInvalid to 'skip' or 'keep'"
+                )
+            kept &= valid
+        return kept
+
+    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
+        parts = [self._part(batch, column) for column in self.getInputCols()]
+        return [side_by_side(parts, batch.num_rows).compressed().to_arrow()]
+
+    def _part(self, batch: pa.RecordBatch, column: str) -> VectorBlock:
+        values = batch.column(column)
+        if not is_vector_like(values.type):
+            return VectorBlock.from_dense(_as_floats(values).reshape(-1, 1))
+        if values.null_count:
+            size = vector_size_of(batch.schema.field(column))
+            assert size is not None
+            missing = pa.scalar({"type": 1, "values": [float("nan")] * size}, values.type)
+            values = values.fill_null(missing)
+        return VectorBlock.from_arrow(values, name=column_label(self, column))
+
+
+def side_by_side(parts: list[VectorBlock], rows: int) -> VectorBlock:
+    """[N, D1 + D2 + ...] from blocks [N, D1], [N, D2], ...; dense where all parts are."""
+    if all(part.is_dense.all() for part in parts):
+        dense: Any = [part.to_dense() for part in parts]
+        return VectorBlock.from_dense(np.hstack(dense) if parts else np.empty((rows, 0)))
+    from scipy.sparse import hstack
+
+    matrix = hstack([part.to_csr() for part in parts], format="csr")
+    matrix.sort_indices()
+    return VectorBlock.from_csr(matrix)
+
+
+def valid_rows(column: pa.Array) -> npt.NDArray[np.bool_]:
+    """bool[N], which values are neither null nor NaN; vectors are looked into."""
+    valid: npt.NDArray[np.bool_] = column.is_valid().to_numpy(zero_copy_only=False)
+    if is_vector_like(column.type):
+        values = column.field("values") if is_vector_type(column.type) else column
+        flat = values.flatten().to_numpy(zero_copy_only=False).astype(np.float64)
+        lengths = np.asarray(values.value_lengths().fill_null(0))
+        rows = np.repeat(np.arange(len(column)), lengths)
+        # Spark looks at stored entries alone; the others are 0.
+        valid = valid & (np.bincount(rows[np.isnan(flat)], minlength=len(column)) == 0)
+    elif pa.types.is_floating(column.type):
+        valid = valid & ~np.isnan(_as_floats(column))
+    return valid
+
+
+def entry_names(field: pa.Field) -> list[str]:
+    """What the entries of a column are called in the assembled vector."""
+    if not is_vector_like(field.type):
+        return [field.name]
+    size = vector_size_of(field) or 0
+    groups = attributes_of(field).get("attrs", {})
+    known = {entry["idx"]: entry["name"] for group in groups.values() for entry in group if "name" in entry}
+    return [f"{field.name}_{known.get(index, index)}" for index in range(size)]
+
+
+def _can_be_assembled(kind: pa.DataType) -> bool:
+    return is_numeric(kind) or bool(pa.types.is_boolean(kind)) or is_vector_like(kind)
+
+
+def _as_floats(column: pa.Array) -> npt.NDArray[np.float64]:
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.int8())
+    floats: npt.NDArray[np.float64] = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return floats

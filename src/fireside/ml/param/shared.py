@@ -1,0 +1,135 @@
+"""Params that several stages share.
+
+Column names can be set on estimators and on their models; the other params here can be set on whatever adds
+the `Setter`, since changing them on a fitted model would change nothing.
+"""
+
+from fireside.ml.param.accessors import Getter, accessors
+from fireside.ml.param.param import Param, param
+from fireside.ml.param.params import Params
+from fireside.ml.param.type_converters import TypeConverters
+from fireside.ml.param.validators import gt_eq, in_array
+from fireside.ml.spark_name import default_seed
+
+__all__ = [
+    "HasDistanceMeasure",
+    "HasFeaturesCol",
+    "HasInputCol",
+    "HasInputCols",
+    "HasMaxBlockSizeInMB",
+    "HasMaxIter",
+    "HasOutputCol",
+    "HasOutputCols",
+    "HasPredictionCol",
+    "HasSeed",
+    "HasTol",
+    "HasWeightCol",
+]
+
+
+class HasInputCol(Params):
+    """Reads one column."""
+
+    inputCol: Param[str] = param(TypeConverters.toString, "name of the column to read")
+    getInputCol, setInputCol = accessors(inputCol)
+
+
+class HasOutputCol(Params):
+    """Appends one column."""
+
+    outputCol: Param[str] = param(
+        TypeConverters.toString,
+        "name of the column to append",
+        default_of=lambda stage: f"{stage.uid}__output",
+    )
+    getOutputCol, setOutputCol = accessors(outputCol)
+
+
+class HasInputCols(Params):
+    """Reads several columns."""
+
+    inputCols: Param[list[str]] = param(TypeConverters.toListString, "names of the columns to read")
+    getInputCols, setInputCols = accessors(inputCols)
+
+
+class HasOutputCols(Params):
+    """Appends several columns."""
+
+    outputCols: Param[list[str]] = param(TypeConverters.toListString, "names of the columns to append")
+    getOutputCols, setOutputCols = accessors(outputCols)
+
+
+class HasFeaturesCol(Params):
+    """Reads vectors of features."""
+
+    featuresCol: Param[str] = param(
+        TypeConverters.toString, "name of the column of feature vectors", default="features"
+    )
+    getFeaturesCol, setFeaturesCol = accessors(featuresCol)
+
+
+class HasPredictionCol(Params):
+    """Appends, or reads, predictions."""
+
+    predictionCol: Param[str] = param(
+        TypeConverters.toString, "name of the column of predictions", default="prediction"
+    )
+    getPredictionCol, setPredictionCol = accessors(predictionCol)
+
+
+class HasWeightCol(Params):
+    """Weighs rows."""
+
+    weightCol: Param[str] = param(
+        TypeConverters.toString, "name of the column of weights; without it every row weighs 1"
+    )
+    getWeightCol = Getter(weightCol)
+
+
+class HasSeed(Params):
+    """Draws random numbers."""
+
+    seed: Param[int] = param(
+        TypeConverters.toInt,
+        "where the random numbers start; equal seeds give equal results",
+        default_of=lambda stage: default_seed(type(stage)),
+    )
+    getSeed = Getter(seed)
+
+
+class HasMaxIter(Params):
+    """Iterates."""
+
+    maxIter: Param[int] = param(TypeConverters.toInt, "the most iterations", check=gt_eq(0))
+    getMaxIter = Getter(maxIter)
+
+
+class HasTol(Params):
+    """Iterates until little changes."""
+
+    tol: Param[float] = param(TypeConverters.toFloat, "the change at which iterations end", check=gt_eq(0))
+    getTol = Getter(tol)
+
+
+class HasDistanceMeasure(Params):
+    """Measures distances."""
+
+    distanceMeasure: Param[str] = param(
+        TypeConverters.toString,
+        "'euclidean' or 'cosine'",
+        default="euclidean",
+        check=in_array(["euclidean", "cosine"]),
+    )
+    getDistanceMeasure = Getter(distanceMeasure)
+
+
+class HasMaxBlockSizeInMB(Params):
+    """Stacks rows into blocks."""
+
+    maxBlockSizeInMB: Param[float] = param(
+        TypeConverters.toFloat,
+        "the most megabytes of rows that are stacked into one block; 0 chooses",
+        default=0.0,
+        check=gt_eq(0),
+    )
+    getMaxBlockSizeInMB = Getter(maxBlockSizeInMB)

@@ -1,0 +1,100 @@
+"""The metadata of a saved stage: one line of JSON."""
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fireside.core.atomic import disk_full_is_clear
+from fireside.core.errors import CheckpointError, CorruptFileError
+from fireside.ml.param.params import Params
+from fireside.ml.param.type_converters import TypeConverters
+from fireside.ml.persistence.parts import part_files, part_name
+
+__all__ = ["SPARK_VERSION", "Metadata", "read_metadata", "write_metadata"]
+
+SPARK_VERSION = "4.3.0"
+"""The version of Spark ML whose format is written, and the newest that is known to be read."""
+
+# How Spark writes numbers that JSON has not.
+_NOT_JSON = {"NaN": math.nan, "Inf": math.inf, "-Inf": -math.inf}
+
+
+class Metadata(msgspec.Struct, rename={"class_name": "class"}):
+    """One saved stage; the keys are Spark's."""
+
+    class_name: str
+    uid: str
+    paramMap: dict[str, Any]
+    timestamp: int = 0
+    sparkVersion: str = SPARK_VERSION
+    defaultParamMap: dict[str, Any] = {}
+
+    def restore(self, stage: Params, *, path: Path) -> None:
+        """Give a stage the uid, the params and the defaults that were saved.
+
+        Raises:
+            CorruptFileError: a param is not one of the stage's, or has a value that it does not take.
+        """
+        stage._resetUid(self.uid)
+        try:
+            stage._setDefault(**_from_json(stage, self.defaultParamMap))
+            stage._set(**_from_json(stage, self.paramMap))
+        except ValueError as error:
+            raise CorruptFileError(f"{path} holds params that cannot be used: {error}") from error
+
+
+def write_metadata(directory: Path, metadata: Metadata) -> None:
+    """Write `metadata/` into the directory of a stage."""
+    with disk_full_is_clear(directory):
+        folder = directory / "metadata"
+        folder.mkdir(parents=True)
+        metadata.timestamp = int(time.time() * 1000)
+        metadata.paramMap = {name: _to_json(value) for name, value in metadata.paramMap.items()}
+        metadata.defaultParamMap = {name: _to_json(value) for name, value in metadata.defaultParamMap.items()}
+        (folder / part_name("txt")).write_bytes(msgspec.json.encode(metadata) + b"\n")
+        (folder / "_SUCCESS").touch()
+
+
+def read_metadata(directory: Path) -> Metadata:
+    """Read and check `metadata/` of the directory of a stage.
+
+    Raises:
+        CheckpointError: there is none, or a newer version of Spark wrote it.
+        CorruptFileError: it is no such line of JSON.
+    """
+    if not directory.is_dir():
+        raise CheckpointError(f"{directory} does not exist: nothing was saved there")
+    path = part_files(directory / "metadata")[0]
+    try:
+        metadata = msgspec.json.decode(path.read_bytes().partition(b"\n")[0], type=Metadata)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CorruptFileError(f"{path} cannot be read ({error}): save the stage again") from error
+    if _major(metadata.sparkVersion) > _major(SPARK_VERSION):
+        raise CheckpointError(
+            f"{path} was written by Spark {metadata.sparkVersion}, this version reads up to {SPARK_VERSION}: "
+            "upgrade fireside"
+        )
+    return metadata
+
+
+def _major(version: str) -> int:
+    number = version.partition(".")[0]
+    return int(number) if number.isdigit() else 0
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Inf" if value > 0 else "-Inf"
+    return value
+
+
+def _from_json(stage: Params, values: dict[str, Any]) -> dict[str, Any]:
+    """Values as the params take them: a number that JSON has not was written as text."""
+    floats = {param.name for param in stage.params if param.typeConverter is TypeConverters.toFloat}
+    return {
+        name: _NOT_JSON.get(value, value) if name in floats and isinstance(value, str) else value
+        for name, value in values.items()
+    }

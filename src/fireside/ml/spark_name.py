@@ -1,0 +1,73 @@
+"""Which class of Spark ML a class of Fireside stands for, by its name alone.
+
+`fireside.ml.feature.idf.IDFModel` is `org.apache.spark.ml.feature.IDFModel`: the module of the file is left
+out, since there is one file for each algorithm.
+"""
+
+import importlib
+import sys
+
+from fireside.core.errors import InputError
+
+__all__ = ["default_seed", "fireside_class", "spark_class_name"]
+
+_OURS, _THEIRS = "fireside.ml", "org.apache.spark.ml"
+
+
+def spark_class_name(cls: type) -> str:
+    """The name that Spark's saved models use for a class; a class of a user keeps its own.
+
+    >>> from fireside.ml.pipeline import PipelineModel
+    >>> spark_class_name(PipelineModel)
+    'org.apache.spark.ml.PipelineModel'
+    """
+    if not cls.__module__.startswith(f"{_OURS}."):
+        return f"{cls.__module__}.{cls.__qualname__}"
+    package = cls.__module__.removeprefix(_OURS).split(".")[1:-1]
+    return ".".join([_THEIRS, *package, cls.__qualname__])
+
+
+def fireside_class(name: str) -> type:
+    """The class that reads what Spark or Fireside saved under a name.
+
+    Nothing outside this package is imported on the word of a file: a user's own class must have been imported
+    before.
+
+    Raises:
+        InputError: there is no such class.
+
+    >>> fireside_class("org.apache.spark.ml.PipelineModel").__name__
+    'PipelineModel'
+    """
+    module, _, qualname = name.rpartition(".")
+    if module == _THEIRS or module.startswith(f"{_THEIRS}."):
+        home = _OURS + module.removeprefix(_THEIRS)
+        try:
+            package = importlib.import_module(home)
+        except ModuleNotFoundError as error:
+            raise InputError(f"{name} has no counterpart here: there is no {home}") from error
+        if qualname in package.__all__:
+            cls = getattr(package, qualname)
+            assert isinstance(cls, type)
+            return cls
+        raise InputError(f"{name} has no counterpart here: {home} has no {qualname}")
+    # pyspark writes pipelines that hold a Python stage under its own module's name.
+    if module.startswith("pyspark.ml."):
+        package_name = ".".join([_THEIRS, *module.split(".")[2:]]).removesuffix(".pipeline")
+        return fireside_class(f"{package_name}.{qualname}")
+    cls = getattr(sys.modules.get(module), qualname, None)
+    if not isinstance(cls, type):
+        raise InputError(f"{name} is unknown: import the module that defines it before loading")
+    return cls
+
+
+def default_seed(cls: type) -> int:
+    """The seed of a class that was given none: the hash that Java has for the name of Spark's class.
+
+    >>> default_seed(int) == default_seed(float)
+    False
+    """
+    code = 0
+    for letter in spark_class_name(cls):
+        code = (31 * code + ord(letter)) % 2**32
+    return code - 2**32 if code >= 2**31 else code
