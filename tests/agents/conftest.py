@@ -107,6 +107,8 @@ class PlainVerdict:
 class PlainJudge:
     """A nugget is supported where its text is in the answer."""
 
+    name = "plain"
+
     def judge(self, question: Question, answer: str) -> PlainVerdict:
         found = [nugget.text.lower() in answer.lower() for nugget in question.nuggets]
         return PlainVerdict(tuple("support" if f else "not_support" for f in found), sum(found) / len(found))

@@ -95,6 +95,7 @@ def test_an_evaluation_is_ready_for_json(
     environment: Environment, scripted: Any, good_script: Any, questions: list[Question], judge: Any
 ) -> None:
     evaluation, _ = evaluate(Single(environment), scripted(good_script), questions, judge, seed=0)
+    assert (evaluation.judge, evaluation.model_name) == ("plain", "scripted")
     assert msgspec.json.decode(msgspec.json.encode(evaluation), type=Evaluation) == evaluation
 
 

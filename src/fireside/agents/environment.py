@@ -18,6 +18,7 @@ import msgspec
 from fireside.agents.actions import Answer, Invalid, Search, parse_action
 from fireside.agents.plugins.budget import StepBudget
 from fireside.agents.plugins.plugin import Plugin, Rewrite, RolloutState
+from fireside.agents.prompts import question_line
 from fireside.agents.tools import SearchTool
 from fireside.agents.types import (
     ActionKind,
@@ -56,6 +57,8 @@ class EnvironmentConfig:
         stop: a turn ends before these strings; an action is one line.
         max_invalid: turns without an action that are answered with a reminder; one more ends the rollout.
         result_role: in whose name results are shown. Small models have seen no other than the user.
+        repeat_question: whether the question stands again under every search result. A small model answers
+            what it read last.
     """
 
     max_tokens: int = 48
@@ -64,6 +67,7 @@ class EnvironmentConfig:
     stop: tuple[str, ...] = ("\n",)
     max_invalid: int = 1
     result_role: Role = "user"
+    repeat_question: bool = True
 
     def __post_init__(self) -> None:
         if self.max_tokens < MIN_TOKENS:
@@ -112,7 +116,7 @@ class Environment:
             chat: turns messages into tokens, and bounds them; it is not sampled from here.
             seed: of the rollout; each turn draws from a stream of its own.
         """
-        state = RolloutState(opening=tuple(opening))
+        state = RolloutState(task=task, opening=tuple(opening))
         self._open_segment(state, opening)
         try:
             yield from self._turns(state, chat, RandomStreams(seed))
@@ -177,7 +181,8 @@ class Environment:
             _record(state, step, action="search", argument=search.query)
             raise _Ended(RolloutEnd.TOOL_ERROR, _describe(error)) from error
         state.num_searches += 1
-        result = "\n".join([found.text, *self._notes(state)])
+        reminder = [question_line(state.task.text)] if self.config.repeat_question else []
+        result = "\n".join([found.text, *self._notes(state), *reminder])
         _record(state, step, action="search", argument=search.query, result=result, retrieved=found.retrieved)
         return result
 

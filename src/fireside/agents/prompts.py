@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from fireside.agents.types import Turn
 from fireside.core.config import config
 
-__all__ = ["Prompt", "aggregation_opening", "solving_opening"]
+__all__ = ["Prompt", "aggregation_opening", "question_line", "solving_opening"]
 
 SYSTEM = (
     "You answer questions from documents. Each turn write one line.\n"
@@ -42,12 +42,21 @@ class Prompt:
     example: tuple[Turn, ...] = EXAMPLE
 
 
+def question_line(question: str) -> str:
+    """How a question is put, at the beginning and as a reminder.
+
+    >>> question_line("Capital\\nof Chad?")
+    'Question: Capital of Chad?'
+    """
+    return f"Question: {' '.join(question.split())}"
+
+
 def solving_opening(prompt: Prompt, question: str) -> tuple[Turn, ...]:
     """The turns that open a rollout on a question."""
     return (
         Turn(role="system", content=prompt.system),
         *prompt.example,
-        Turn(role="user", content=f"Question: {' '.join(question.split())}"),
+        Turn(role="user", content=question_line(question)),
     )
 
 

@@ -38,6 +38,11 @@ class Verdict(Protocol):
 class Judge(Protocol):
     """Scores answers."""
 
+    @property
+    def name(self) -> str:
+        """Names the judge in reports, because the scores of two judges cannot be compared."""
+        ...
+
     def judge(self, question: Question, answer: str) -> Verdict:
         """One label for each nugget, and the score."""
         ...
@@ -93,7 +98,11 @@ class RewardConfig:
 
 
 def judged(trajectory: Trajectory, question: Question, judge: Judge) -> Trajectory:
-    """The trajectory with the judge's score and labels; one without an answer is scored as an empty one."""
+    """The trajectory with the judge's score and labels; one without an answer is scored as an empty one.
+
+    Raises:
+        EndpointError: the judge failed. That is no score of 0, so nothing is recorded.
+    """
     verdict = judge.judge(question, trajectory.answer)
     return msgspec.structs.replace(
         trajectory, score=float(verdict.score), labels=tuple(str(label) for label in verdict.labels)

@@ -6,9 +6,8 @@ a chat marker, a citation or the syntax of an action, and so can be neither read
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import pairwise
 
 from fireside.agents.actions import ACTION_MARK
 from fireside.agents.types import Retrieved
@@ -16,11 +15,22 @@ from fireside.core.config import config
 from fireside.core.errors import ConfigError
 from fireside.core.protocols import Passage, Retriever
 
-__all__ = ["SearchConfig", "SearchResult", "SearchTool", "display_id", "excerpt", "neutralise", "query_terms"]
+__all__ = [
+    "SearchConfig",
+    "SearchResult",
+    "SearchTool",
+    "display_id",
+    "excerpt",
+    "nearness",
+    "neutralise",
+    "query_terms",
+]
 
 TITLE_CHARS = 80
 NOTHING_FOUND = "Nothing found."
 
+# Marks of the environment's own lines, which a document must not forge either.
+_OWN_MARK = re.compile(r"\b(question|searches left)\b[\s*_`\"']*[:：]", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 # Sentences end before a capital; Factbook-like text also separates fields by semicolons and bars.
 _PIECE = re.compile(r"(?<=[.!?])\s+(?=[A-Z(\"'])|\s*[\n\r]+\s*|(?<=;)\s+|\s+\|\s+")
@@ -38,15 +48,19 @@ class SearchConfig:
 
     Attributes:
         k: at most this many passages.
+        pool: this many are fetched, and those whose excerpts are nearest to the query are shown.
         passage_chars: at most this many characters of each passage, title and document id apart.
     """
 
-    k: int = 3
-    passage_chars: int = 240
+    k: int = 2
+    pool: int = 20
+    passage_chars: int = 160
 
     def __post_init__(self) -> None:
         if self.k < 1:
             raise ConfigError(f"k is {self.k}: show at least 1 passage")
+        if self.pool < self.k:
+            raise ConfigError(f"pool is {self.pool} and k {self.k}: fetch at least what is shown")
         if self.passage_chars < 20:
             raise ConfigError(f"passage_chars is {self.passage_chars}: show at least 20 characters")
 
@@ -83,25 +97,29 @@ class SearchTool:
 
     def search(self, query: str) -> SearchResult:
         """Search once; whatever the retriever raises passes through."""
-        passages = self.retriever.search(query, self.config.k)[: self.config.k]
+        found = self.retriever.search(query, self.config.pool)[: self.config.pool]
+        shown = [_show(passage, query, self.config.passage_chars) for passage in found]
+        # Sorting is stable: where excerpts are equally near, the retriever's order stands.
+        order = sorted(range(len(found)), key=lambda i: -shown[i][0])[: self.config.k]
         return SearchResult(
-            tuple(Retrieved(document_id=p.document_id, chunk_id=p.chunk_id, score=p.score) for p in passages),
-            render(passages, query, self.config.passage_chars),
+            tuple(
+                Retrieved(document_id=p.document_id, chunk_id=p.chunk_id, score=p.score)
+                for p in (found[i] for i in order)
+            ),
+            "\n".join(shown[i][1] for i in order) or NOTHING_FOUND,
         )
 
 
-def render(passages: Sequence[Passage], query: str, passage_chars: int) -> str:
-    """One line for each passage, each safe to show."""
+def _show(passage: Passage, query: str, max_chars: int) -> tuple[float, str]:
+    """How near a passage is to a query, and the line it is shown as, which is safe to show."""
     terms = query_terms(query)
-    lines = []
-    for passage in passages:
-        # The title is shown anyway, so words of it do not tell the parts of the passage apart.
-        telling = terms - query_terms(passage.title) or terms
-        part = excerpt(passage.text, telling, passage_chars)
-        # Title and text are made safe together, so that no mark arises where they meet.
-        shown = neutralise(f"{passage.title[:TITLE_CHARS]}: {part}")
-        lines.append(f"[{display_id(passage.document_id)}] {shown}")
-    return "\n".join(lines) or NOTHING_FOUND
+    in_title = query_terms(passage.title)
+    # The title is shown anyway, so words of it do not tell the parts of the passage apart.
+    telling = terms - in_title or terms
+    near, part = excerpt(passage.text, telling, max_chars)
+    # Title and text are made safe together, so that no mark arises where they meet.
+    line = f"[{display_id(passage.document_id)}] {neutralise(f'{passage.title[:TITLE_CHARS]}: {part}')}"
+    return len(terms & in_title) + near, line
 
 
 def query_terms(text: str) -> frozenset[str]:
@@ -118,33 +136,56 @@ def _stem(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
-def excerpt(text: str, terms: frozenset[str], max_chars: int) -> str:
-    """The pieces of a text that share most terms with a query, in their own order.
+def excerpt(text: str, terms: frozenset[str], max_chars: int) -> tuple[float, str]:
+    """The pieces of a text nearest to a query, in their own order, and the `nearness` of the nearest.
 
-    Pieces are lines, sentences and fields. They are taken by number of terms shared, earlier ones first,
-    while they fit; gaps are marked by " ... ". A piece too long by itself is cut around its first term.
+    Pieces are lines, sentences and fields. They are taken from the nearest on while they fit, earlier ones
+    first, down to half the nearness of the nearest. Gaps are marked by "...". A piece too long by itself is
+    cut around its first term.
 
     >>> text = "Chad is in Africa. It has lakes.\\nCapital: N'Djamena.\\nFlag: blue."
     >>> excerpt(text, frozenset({"capital"}), 22)
-    "Capital: N'Djamena."
+    (2.0, "Capital: N'Djamena.")
     """
     pieces = [piece.strip() for piece in _PIECE.split(text) if piece.strip()]
-    overlap = [len(terms & query_terms(piece)) for piece in pieces]
-    best_first = sorted(range(len(pieces)), key=lambda i: (-overlap[i], i))
+    near = [nearness(piece, terms) for piece in pieces]
+    nearest = max(near, default=0.0)
     taken: list[int] = []
     room = max_chars
-    for i in best_first:
-        if taken and overlap[i] == 0 and overlap[best_first[0]] > 0:
+    for i in sorted(range(len(pieces)), key=lambda i: (-near[i], i)):
+        if near[i] < nearest / 2:
             break
-        needed = len(pieces[i]) + (5 if taken else 0)
+        needed = len(pieces[i]) + (6 if taken else 0)
         if needed <= room:
             taken.append(i)
             room -= needed
         elif not taken:
-            return _window(pieces[i], terms, max_chars)
-    taken.sort()
-    joints = (" " if i + 1 == j else " ... " for i, j in pairwise(taken))
-    return "".join(joint + pieces[i] for joint, i in zip(chain([""], joints), taken, strict=False))
+            return nearest, _window(pieces[i], terms, max_chars)
+    return nearest, _join(pieces, sorted(taken))
+
+
+def _join(pieces: list[str], taken: list[int]) -> str:
+    shown = "".join(pieces[i] for i in taken[:1])
+    for before, i in pairwise(taken):
+        # A line of a table or list has no full stop to part it from the next.
+        end = "" if shown[-1] in ".!?;" else ";"
+        shown += f"{end} {'' if i == before + 1 else '... '}{pieces[i]}"
+    return shown
+
+
+def nearness(piece: str, terms: frozenset[str]) -> float:
+    """Number of terms in a piece, plus the share of its label (what precedes a colon) that they make up.
+
+    The share decides between fields with equally many terms: the shorter label is the nearer one.
+
+    >>> terms = frozenset({"population"})
+    >>> nearness("Population - total: 5", terms), nearness("Population growth rate: 1%", terms)
+    (1.5, 1.3333333333333333)
+    """
+    label, colon, _ = piece.partition(":")
+    label_terms = query_terms(label)
+    share = len(terms & label_terms) / len(label_terms) if colon and label_terms else 0.0
+    return len(terms & query_terms(piece)) + share
 
 
 def _window(piece: str, terms: frozenset[str], max_chars: int) -> str:
@@ -169,7 +210,7 @@ def neutralise(text: str) -> str:
     """
     flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     flat = flat.replace("<|", "< |").replace("|>", "| >").replace("[", "(").replace("]", ")")
-    return ACTION_MARK.sub(r"\1 -", flat)
+    return _OWN_MARK.sub(r"\1 -", ACTION_MARK.sub(r"\1 -", flat))
 
 
 def display_id(document_id: str) -> str:

@@ -169,7 +169,7 @@ def score_attempts(
     evaluation = Evaluation(
         system=system,
         model_name=scored[0].final.model_name,
-        judge=type(judge).__name__,
+        judge=judge.name,
         seed=seed,
         total=total_interval(scores_Q, kinds_Q, seed=seed),
         by_kind=kind_means(scores_Q, kinds_Q, seed=seed),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from fireside.agents.actions import Search
-from fireside.agents.types import RolloutEnd, Segment, Step, Turn
+from fireside.agents.types import RolloutEnd, Segment, Step, Task, Turn
 from fireside.core.protocols import Message
 
 __all__ = ["Plugin", "Rewrite", "RolloutState"]
@@ -20,6 +20,7 @@ class RolloutState:
     """A rollout so far.
 
     Attributes:
+        task: what is asked.
         opening: the turns that the rollout was started with, at least one, without notes.
         segment_opening: those that opened the present segment, with notes.
         segments: closed segments.
@@ -31,6 +32,7 @@ class RolloutState:
         num_invalid: turns without a valid action.
     """
 
+    task: Task
     opening: tuple[Turn, ...]
     segment_opening: tuple[Turn, ...] = ()
     pending: list[Message] = field(default_factory=list)
