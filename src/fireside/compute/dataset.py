@@ -45,6 +45,10 @@ class Dataset(ABC):
         """All batches, from the first on."""
 
     @abstractmethod
+    def to_table(self) -> pa.Table:
+        """All rows in memory."""
+
+    @abstractmethod
     def _select(self, columns: list[str]) -> "Dataset":
         """`select`, after the names were checked."""
 
@@ -64,10 +68,6 @@ class Dataset(ABC):
         """
         check_columns(self.schema, columns)
         return self._select(list(columns))
-
-    def to_table(self) -> pa.Table:
-        """All rows in memory."""
-        return pa.Table.from_batches(list(self.batches()), schema=self.schema)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The Arrow PyCapsule interface: polars, duckdb and others read a data set directly."""
@@ -111,8 +111,8 @@ class TableDataset(Dataset):
         if batch_rows < 1:
             raise InputError(f"batch_rows must be at least 1, got {batch_rows}")
         schema = plain_schema(table.schema)
-        # Many small chunks (appended frames) would make many small batches; one copy is cheaper.
-        if any(column.num_chunks > 2 + table.num_rows // batch_rows for column in table.columns):
+        # Many tiny chunks (appended frames) would make many tiny batches; one copy is cheaper.
+        if any(column.num_chunks > 2 + 16 * table.num_rows // batch_rows for column in table.columns):
             table = table.combine_chunks()
         pieces = [
             conform(batch, schema)
@@ -133,6 +133,9 @@ class TableDataset(Dataset):
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         return iter(self._batches)
+
+    def to_table(self) -> pa.Table:
+        return pa.Table.from_batches(self._batches, schema=self._schema)
 
     def _select(self, columns: list[str]) -> "TableDataset":
         return TableDataset(self.to_table().select(columns))

@@ -73,6 +73,9 @@ class FileDataset(Dataset):
                     except SchemaError as error:
                         raise SchemaError(f"{file}: {error}") from error
 
+    def to_table(self) -> pa.Table:
+        return pa.Table.from_batches(list(self.batches()), schema=self.schema)
+
     def _select(self, columns: list[str]) -> "FileDataset":
         return FileDataset(
             self._files, self._format, self._file_schema, columns=columns, batch_rows=self._batch_rows

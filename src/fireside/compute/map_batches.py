@@ -68,6 +68,9 @@ class MappedDataset(Dataset):
         for batch in self._source.batches():
             yield from apply_to_batch(self._function, batch, self._schema)
 
+    def to_table(self) -> pa.Table:
+        return pa.Table.from_batches(list(self.batches()), schema=self.schema)
+
     def _select(self, columns: list[str]) -> "MappedDataset":
         schema = pa.schema([self._schema.field(name) for name in columns])
         return MappedDataset(self, lambda batch: batch.select(columns), schema)

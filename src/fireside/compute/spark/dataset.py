@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame
 from fireside.compute.dataset import BatchFunction, Dataset, DistributedDataset
 from fireside.compute.map_batches import apply_to_batch, function_name
 from fireside.compute.schema import conform
-from fireside.compute.spark.gang import run_gang
+from fireside.compute.spark.gang import GangJob, run_gang
 from fireside.compute.spark.schema import arrow_schema, has_user_types, spark_schema
 from fireside.core import errors
 
@@ -33,10 +33,12 @@ class SparkDataset(DistributedDataset):
     Args:
         frame: the rows.
         stages: functions with the schema that each returns, to be applied in this order.
+        origin: the frame of which `frame` is but a selection of columns, and whose partitions it has.
     """
 
-    def __init__(self, frame: DataFrame, stages: Stages = ()) -> None:
+    def __init__(self, frame: DataFrame, stages: Stages = (), *, origin: DataFrame | None = None) -> None:
         self._frame = frame
+        self._origin = frame if origin is None else origin
         self._frame_schema = arrow_schema(frame.schema)
         self._stages = stages
 
@@ -62,23 +64,34 @@ class SparkDataset(DistributedDataset):
             for row in packed.toLocalIterator(prefetchPartitions=True):
                 yield pa.ipc.read_record_batch(pa.py_buffer(bytes(row[0])), self.schema)
 
+    def to_table(self) -> pa.Table:
+        # All partitions at once, unlike `batches`, which is slower because it holds but two.
+        with errors_are_ours():
+            table = self.frame.toArrow()
+        batches = [conform(batch, self.schema) for batch in table.to_batches() if batch.num_rows]
+        return pa.Table.from_batches(batches, schema=self.schema)
+
     def map_batches(self, function: BatchFunction, schema: pa.Schema) -> "SparkDataset":
         # Named here rather than on an executor: a type that Spark lacks is the caller's error.
         spark_schema(schema)
-        return SparkDataset(self._frame, (*self._stages, (function, schema)))
+        return SparkDataset(self._frame, (*self._stages, (function, schema)), origin=self._origin)
 
     def gang(self, worker: Callable[..., Mapping[str, Any]], arguments: tuple[Any, ...]) -> dict[str, Any]:
-        with errors_are_ours():
-            return run_gang(
-                self._frame, self._task(run_stages), self.schema, function_name(worker), worker, arguments
-            )
+        job = GangJob(
+            name=function_name(worker),
+            worker=worker,
+            arguments=arguments,
+            prepare=self._task(run_stages),
+            schema=self.schema,
+        )
+        return run_gang(self._frame, self._origin, job)
 
     def _select(self, columns: list[str]) -> "SparkDataset":
         if not self._stages:
             quoted = ["`" + column.replace("`", "``") + "`" for column in columns]
-            return SparkDataset(self._frame.select(*quoted))
+            return SparkDataset(self._frame.select(*quoted), origin=self._origin)
         schema = pa.schema([self.schema.field(name) for name in columns])
-        return SparkDataset(self._frame, (*self._stages, (_Selection(columns), schema)))
+        return SparkDataset(self._frame, (*self._stages, (_Selection(columns), schema)), origin=self._origin)
 
     def _task(self, function: Callable[..., Iterator[pa.RecordBatch]]) -> Callable[..., Any]:
         return partial(function, schema=self._frame_schema, stages=self._stages)
@@ -124,6 +137,8 @@ def to_frame(dataset: Dataset, original: DataFrame) -> DataFrame:
     if isinstance(dataset, SparkDataset):
         return dataset.frame
     table = dataset.to_table()
+    if table.num_rows == 0:
+        return original.sparkSession.createDataFrame([], spark_schema(table.schema))
     frame = original.sparkSession.createDataFrame(table)
     if not has_user_types(table.schema):
         return frame

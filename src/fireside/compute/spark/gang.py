@@ -1,12 +1,15 @@
 """A gang on Spark: one barrier stage, whose tasks join a Rabit tracker that this process holds.
 
-Every task reports an `Outcome` and none ever fails on purpose, since Spark would try a failed barrier stage
-again. All tasks of the stage run at once, so the rows are spread over as many partitions as the cluster has
-slots.
+Every task reports an `Outcome`, and none fails on purpose: a failed stage would tell of consequences rather
+than of the cause. All tasks of the stage run at once, so the rows are spread over as many partitions as the
+cluster has slots; a cached frame with no more partitions than that stays as it is.
 """
 
+import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -17,75 +20,90 @@ from pyspark.sql import DataFrame, SparkSession
 from fireside.compute.dataset import TableDataset
 from fireside.compute.outcome import Outcome, outcome_of, settle
 from fireside.compute.rabit import member, tracker
-from fireside.core.errors import CollectiveError, FiresideError
+from fireside.core.errors import CollectiveError
 
-__all__ = ["num_slots", "run_gang", "tracker_host"]
+__all__ = ["GangJob", "num_slots", "run_gang", "tracker_host"]
 
 SIZE_SETTING = "spark.fireside.gang.size"
 """Set it in the Spark session where the number of slots cannot be found out, or should not all be used."""
 
-Prepare = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
-Worker = Callable[..., Mapping[str, Any]]
 
+@dataclass(frozen=True, kw_only=True)
+class GangJob:
+    """What every task of the stage does; it is shipped to the executors.
 
-def run_gang(
-    frame: DataFrame,
-    prepare: Prepare,
-    schema: pa.Schema,
-    name: str,
-    worker: Worker,
-    arguments: tuple[Any, ...],
-) -> dict[str, Any]:
-    """Run a worker in one barrier stage over a frame, and return what rank 0 returned.
-
-    Args:
-        frame: the rows.
-        prepare: what is done to the batches of a partition first.
-        schema: of the batches after that.
+    Attributes:
         name: of the worker, for messages.
         worker: `worker(collective, rows, *arguments)`.
         arguments: of the worker.
+        prepare: what is done to the batches of a partition first.
+        schema: of the batches after that.
+    """
+
+    name: str
+    worker: Callable[..., Mapping[str, Any]]
+    arguments: tuple[Any, ...]
+    prepare: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+    schema: pa.Schema
+
+
+class UnsuitablePlanError(Exception):
+    """The partitions of a frame cannot be the tasks of one barrier stage."""
+
+
+def run_gang(frame: DataFrame, origin: DataFrame, job: GangJob) -> dict[str, Any]:
+    """Run a job in one barrier stage over a frame, and return what rank 0 returned.
+
+    Args:
+        frame: the rows.
+        origin: a frame with the same partitions, which the user may have cached.
+        job: what to run.
 
     Raises:
         FiresideError: what a worker raised, or `CollectiveError`; see `fireside.compute.gang.gang`.
     """
     session = frame.sparkSession
-    host = tracker_host(session)
-    world_size = num_slots(session)
-    spread = frame.repartition(world_size)
-    for _ in range(2):
-        with tracker(world_size, host=host) as address:
+    slots = num_slots(session)
+    plans = [(frame.repartition(slots), slots)]
+    in_place = cached_partitions(origin)
+    if in_place is not None and in_place <= slots:
+        # Rows that are spread and cached already stay where they are.
+        plans.insert(0, (frame, in_place))
+    for plan, world_size in plans:
+        try:
+            outcomes = run_stage(plan, world_size, tracker_host(session), job)
+        except UnsuitablePlanError:
+            continue
+        return settle(job.name, outcomes)
+    raise CollectiveError(
+        f"{job.name}: Spark made other partitions than the {slots} asked for: cache the frame first, "
+        f"or set {SIZE_SETTING}"
+    )
 
-            def task(
-                batches: Iterator[pa.RecordBatch],
-                world_size: int = world_size,
-                address: Mapping[str, Any] = address,
-            ) -> Iterator[pa.RecordBatch]:
-                return run_task(batches, prepare, schema, name, worker, arguments, world_size, address)
 
-            try:
-                reports = spread.mapInArrow(task, "outcome binary", barrier=True).toArrow()
-            except FiresideError:
-                raise
-            except Exception as error:
-                raise CollectiveError(f"{name}: {_remedy(error)}") from error
-        outcomes = [msgspec.msgpack.decode(report, type=Outcome) for report in reports["outcome"].to_pylist()]
-        if not any(outcome.status == "miscounted" for outcome in outcomes):
-            break
-        # Spark optimised partitions away; what it made of the plan it will make of it again.
-        world_size = len(outcomes)
-    return settle(name, outcomes)
+def run_stage(frame: DataFrame, world_size: int, host: str, job: GangJob) -> list[Outcome]:
+    """Run a job with one task for each partition of a frame.
+
+    Raises:
+        UnsuitablePlanError: the frame has another number of partitions, or a plan that no barrier may be in.
+        CollectiveError: the stage failed as a whole.
+    """
+    with tracker(world_size, host=host) as address:
+        task = partial(run_task, job=job, world_size=world_size, address=address)
+        try:
+            reports = frame.mapInArrow(task, "outcome binary", barrier=True).toArrow()
+        except Exception as error:
+            if "SPARK-24820" in str(error):
+                raise UnsuitablePlanError from error
+            raise CollectiveError(f"{job.name}: {_remedy(error, world_size)}") from error
+    outcomes = [msgspec.msgpack.decode(report, type=Outcome) for report in reports["outcome"].to_pylist()]
+    if any(outcome.status == "miscounted" for outcome in outcomes):
+        raise UnsuitablePlanError
+    return outcomes
 
 
 def run_task(
-    batches: Iterator[pa.RecordBatch],
-    prepare: Prepare,
-    schema: pa.Schema,
-    name: str,
-    worker: Worker,
-    arguments: tuple[Any, ...],
-    world_size: int,
-    address: Mapping[str, Any],
+    batches: Iterator[pa.RecordBatch], *, job: GangJob, world_size: int, address: Mapping[str, Any]
 ) -> Iterator[pa.RecordBatch]:
     """On an executor: one task of the stage, from its partition to its report."""
     context = BarrierTaskContext.get()
@@ -95,14 +113,22 @@ def run_task(
     def action() -> Mapping[str, Any]:
         # Joining comes first: reading may be long, or fail, and the others must not wait outside for that.
         with member(address, rank) as collective:
-            rows = TableDataset(pa.Table.from_batches(list(prepare(batches)), schema=schema))
-            return worker(collective, rows, *arguments)
+            rows = TableDataset(pa.Table.from_batches(list(job.prepare(batches)), schema=job.schema))
+            return job.worker(collective, rows, *job.arguments)
 
     if found == world_size:
-        outcome = outcome_of(rank, world_size, name, action)
+        outcome = outcome_of(rank, world_size, job.name, action)
     else:
         outcome = Outcome(rank=rank, status="miscounted", world_size=found)
     yield pa.RecordBatch.from_pydict({"outcome": [msgspec.msgpack.encode(outcome)]})
+
+
+def cached_partitions(frame: DataFrame) -> int | None:
+    """How many partitions a cached frame has; `None` where it is not cached, or Spark cannot tell."""
+    level = frame.storageLevel
+    if _is_connect(frame.sparkSession) or not (level.useMemory or level.useDisk):
+        return None
+    return int(frame.rdd.getNumPartitions()) or None
 
 
 def num_slots(session: SparkSession) -> int:
@@ -140,12 +166,13 @@ def _is_connect(session: SparkSession) -> bool:
     return type(session).__module__.startswith("pyspark.sql.connect")
 
 
-def _remedy(error: Exception) -> str:
-    """The first line of a Spark error, and what to do about the known ones."""
+def _remedy(error: Exception, world_size: int) -> str:
+    """What Spark says went wrong, and what to do about the known cases."""
     text = str(error)
-    first = text.strip().splitlines()[0] if text.strip() else type(error).__name__
     if "SPARK-24819" in text or "requires more slots" in text:
-        return f"the cluster has fewer slots than the gang has members: set {SIZE_SETTING} lower ({first})"
+        return f"the cluster has no {world_size} slots at once: set {SIZE_SETTING} lower"
     if "SPARK-24942" in text or "dynamic resource allocation" in text:
-        return f"a gang needs fixed executors: set spark.dynamicAllocation.enabled=false ({first})"
-    return f"the Spark stage failed: {first}"
+        return "a gang needs executors that stay: set spark.dynamicAllocation.enabled=false"
+    # A Spark error is a chain of causes, each after the name of its class; the last is the first cause.
+    causes = re.findall(r"Exception[:)] (\S.*)", text) or text.split("\n")
+    return f"the Spark stage failed: {causes[-1]}"
