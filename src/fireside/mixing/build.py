@@ -10,61 +10,36 @@ is done, comparing digests of the texts but encoding nothing; with other texts i
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from fireside.compute.dataset import Dataset, DistributedDataset
 from fireside.core import checkpoint
-from fireside.core.config import config
-from fireside.core.errors import CheckpointError, ConfigError, CorruptFileError, InputError, ResumeError
+from fireside.core.errors import CheckpointError, CorruptFileError, InputError, ResumeError
+from fireside.mixing.build_settings import BuildSettings
 from fireside.mixing.domain import DOMAIN_KIND, Domain, DomainFacts, ShardFacts
-from fireside.mixing.shards import STARTS_DTYPE, documents_file, token_dtype, tokens_file
+from fireside.mixing.shards import STARTS_DTYPE, documents_file, tokens_file
+from fireside.mixing.tokenise import ClusterTexts, Encode, LocalTexts, Tokenised, dataset_texts
 
 __all__ = ["BuildSettings", "Encode", "build_domain"]
-
-Encode = Callable[[str], Sequence[int] | npt.NDArray[np.integer]]
-"""Turns a text into token ids."""
 
 SHARD_KIND = "fireside.mixing.shard"
 _TOKENS, _DOCUMENTS = "tokens.bin", "documents.bin"
 
 
-@config
-class BuildSettings:
-    """How texts become tokens.
-
-    Attributes:
-        vocab_size: every token id is below; decides whether a token takes two bytes or four.
-        tokenizer: a name or digest of what `encode` does; domains of one mixture must agree in it.
-        separator: a token put after every document, such as the end-of-text token.
-        shard_tokens: a shard is closed by the document that reaches this many tokens.
-    """
-
-    vocab_size: int
-    tokenizer: str = ""
-    separator: int | None = None
-    shard_tokens: int = 2**26
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.vocab_size <= 2**31:
-            raise ConfigError(f"vocab_size must be from 1 to 2^31, got {self.vocab_size}")
-        if self.separator is not None and not 0 <= self.separator < self.vocab_size:
-            raise ConfigError(f"separator {self.separator} is not below the vocabulary of {self.vocab_size}")
-        if self.shard_tokens < 1:
-            raise ConfigError(f"shard_tokens must be at least 1, got {self.shard_tokens}")
-
-
 def build_domain(
     path: str | os.PathLike[str],
-    documents: Iterable[str],
+    documents: Iterable[str] | Dataset,
     encode: Encode,
     settings: BuildSettings,
     *,
     name: str | None = None,
+    num_workers: int = 0,
 ) -> Domain:
     """Tokenise texts into a domain, or take up a build where it was cut off.
 
@@ -72,10 +47,12 @@ def build_domain(
 
     Args:
         path: the directory that becomes the domain.
-        documents: the texts, in an order that is the same every time.
+        documents: the texts, or a data set with one column of them (`fireside.mixing.sources.open_texts`),
+            in an order that is the same every time. Those on a Spark cluster are tokenised there.
         encode: text -> token ids.
         settings: how to write them.
         name: what schedules call the domain; the directory's name if left out.
+        num_workers: processes that tokenise beside this one; `encode` must then be picklable.
 
     Raises:
         InputError: no tokens came out, or a token is not below `vocab_size`; the document is named.
@@ -93,78 +70,88 @@ def build_domain(
     """
     path = Path(path)
     name = name or path.name
-    texts = iter(documents)
+    texts: LocalTexts | ClusterTexts
+    if isinstance(documents, DistributedDataset):
+        texts = ClusterTexts(documents, encode, settings)
+    else:
+        local = dataset_texts(documents) if isinstance(documents, Dataset) else documents
+        texts = LocalTexts(local, encode, settings, num_workers=num_workers)
     if (path / checkpoint.MANIFEST).is_file():
-        domain = Domain(path)
-        _check_settings(path, domain.facts, settings, name)
-        _pass_over(path, texts, domain.facts.shards)
-        if next(texts, None) is not None:
-            raise _other_texts(
-                path, f"it was built from the first {domain.num_documents}; now there are more"
-            )
-        return domain
+        return _already_built(path, texts, settings, name)
     building = path.parent / f".{path.name}.building"
     shards = _finished_shards(building, settings)
-    _pass_over(building, texts, shards)
-    done = sum(shard.num_documents for shard in shards)
-    for shard in _encoded_shards(texts, encode, settings, first_document=done):
+    _compare(building, texts, shards)
+    for shard in _cut(texts.rest(), settings.shard_tokens):
         shards.append(_write_shard(building, len(shards), shard, settings))
     if sum(shard.num_tokens for shard in shards) == 0:
         shutil.rmtree(building, ignore_errors=True)
-        raise InputError(f"domain {name!r} is empty: no tokens came of {done} documents; give it documents")
+        count = sum(shard.num_documents for shard in shards)
+        raise InputError(f"domain {name!r} is empty: no token came of {count} documents; give it documents")
     _assemble(path, building, name, settings, shards)
     shutil.rmtree(building)
     return Domain(path, verify=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Shard:
-    """The documents of one shard, encoded."""
+    """The documents of one shard, as they come."""
 
-    tokens: npt.NDArray[np.unsignedinteger]
-    starts: npt.NDArray[np.int64]
-    source: str
+    documents: list[npt.NDArray[np.unsignedinteger]] = field(default_factory=list)
+    digests: list[bytes] = field(default_factory=list)
+    num_tokens: int = 0
+
+    def add(self, document: Tokenised) -> None:
+        self.documents.append(document.tokens)
+        self.digests.append(document.digest)
+        self.num_tokens += document.tokens.size
+
+    def starts(self) -> npt.NDArray[np.int64]:
+        lengths = [document.size for document in self.documents]
+        return np.cumsum([0, *lengths[:-1]], dtype=STARTS_DTYPE)
 
 
-def _encoded_shards(
-    texts: Iterator[str], encode: Encode, settings: BuildSettings, *, first_document: int
-) -> Iterator[_Shard]:
+def _cut(documents: Iterator[Tokenised], shard_tokens: int) -> Iterator[_Shard]:
     """Group documents into shards; a document is never split."""
-    dtype = token_dtype(settings.vocab_size)
-    parts: list[npt.NDArray[np.unsignedinteger]] = []
-    starts: list[int] = []
-    length, source = 0, _SourceDigest()
-    for number, text in enumerate(texts, start=first_document):
-        tokens = _encoded(text, encode, settings, number)
-        parts.append(tokens.astype(dtype))
-        starts.append(length)
-        length += tokens.size
-        source.add(text)
-        if length >= settings.shard_tokens:
-            yield _Shard(np.concatenate(parts), np.array(starts, STARTS_DTYPE), source.hexdigest())
-            parts, starts, length, source = [], [], 0, _SourceDigest()
-    if parts:
-        yield _Shard(np.concatenate(parts), np.array(starts, STARTS_DTYPE), source.hexdigest())
-
-
-def _encoded(text: str, encode: Encode, settings: BuildSettings, number: int) -> npt.NDArray[np.int64]:
-    tokens = np.asarray(encode(text), np.int64).ravel()
-    if tokens.size and not (tokens.min() >= 0 and tokens.max() < settings.vocab_size):
-        worst = tokens.max() if tokens.max() >= settings.vocab_size else tokens.min()
-        raise InputError(
-            f"document {number} has token {worst}, outside a vocabulary of {settings.vocab_size}: give the "
-            "vocab_size of the tokenizer that encodes"
-        )
-    return tokens if settings.separator is None else np.append(tokens, settings.separator)
+    shard = _Shard()
+    for document in documents:
+        shard.add(document)
+        if shard.num_tokens >= shard_tokens:
+            yield shard
+            shard = _Shard()
+    if shard.documents:
+        yield shard
 
 
 def _write_shard(building: Path, number: int, shard: _Shard, settings: BuildSettings) -> ShardFacts:
-    facts = ShardFacts(num_tokens=shard.tokens.size, num_documents=shard.starts.size, source=shard.source)
+    facts = ShardFacts(
+        num_tokens=shard.num_tokens,
+        num_documents=len(shard.documents),
+        source=_source_of(shard.digests),
+    )
     metadata = {"shard": msgspec.to_builtins(facts), "settings": msgspec.to_builtins(settings)}
     with checkpoint.writing(_shard_path(building, number), kind=SHARD_KIND, metadata=metadata) as directory:
-        shard.tokens.tofile(directory / _TOKENS)
-        shard.starts.tofile(directory / _DOCUMENTS)
+        with (directory / _TOKENS).open("wb") as file:
+            for document in shard.documents:
+                file.write(document.data)
+        (directory / _DOCUMENTS).write_bytes(shard.starts().tobytes())
     return facts
+
+
+def _already_built(
+    path: Path, texts: LocalTexts | ClusterTexts, settings: BuildSettings, name: str
+) -> Domain:
+    domain = Domain(path)
+    found = (domain.name, domain.facts.vocab_size, domain.facts.tokenizer, domain.facts.separator)
+    wanted = (name, settings.vocab_size, settings.tokenizer, settings.separator)
+    for what, old, new in zip(("name", "vocab_size", "tokenizer", "separator"), found, wanted, strict=True):
+        if old != new:
+            raise ResumeError(
+                f"{path} was built with {what} {old!r}, now asked for is {new!r}: delete it to build it anew"
+            )
+    _compare(path, texts, domain.facts.shards)
+    if texts.pass_over(1):
+        raise _other_texts(path, f"it holds the first {domain.num_documents}, and now there are more")
+    return domain
 
 
 def _finished_shards(building: Path, settings: BuildSettings) -> list[ShardFacts]:
@@ -191,35 +178,21 @@ def _finished_shards(building: Path, settings: BuildSettings) -> list[ShardFacts
     return shards
 
 
-def _pass_over(path: Path, texts: Iterator[str], shards: Sequence[ShardFacts]) -> None:
-    """Take the documents of finished shards from the texts, and see that they are still the same."""
+def _compare(path: Path, texts: LocalTexts | ClusterTexts, shards: Sequence[ShardFacts]) -> None:
+    """Pass over the documents of finished shards, and see that they are still the same."""
     number = 0
     for shard in shards:
-        source = _SourceDigest()
-        for _ in range(shard.num_documents):
-            text = next(texts, None)
-            if text is None:
-                raise _other_texts(path, f"it holds more than the {number} documents given now")
-            source.add(text)
-            number += 1
-        if source.hexdigest() != shard.source:
-            raise _other_texts(
-                path, f"documents {number - shard.num_documents} to {number - 1} have changed since"
-            )
+        digests = texts.pass_over(shard.num_documents)
+        if len(digests) < shard.num_documents:
+            raise _other_texts(path, f"it holds more than the {number + len(digests)} given now")
+        if _source_of(digests) != shard.source:
+            last = number + shard.num_documents - 1
+            raise _other_texts(path, f"some of documents {number} to {last} have changed since")
+        number += shard.num_documents
 
 
 def _other_texts(path: Path, what: str) -> ResumeError:
     return ResumeError(f"{path} was made from other documents ({what}): delete it to build it anew")
-
-
-def _check_settings(path: Path, facts: DomainFacts, settings: BuildSettings, name: str) -> None:
-    found = (facts.name, facts.vocab_size, facts.tokenizer, facts.separator)
-    wanted = (name, settings.vocab_size, settings.tokenizer, settings.separator)
-    for what, old, new in zip(("name", "vocab_size", "tokenizer", "separator"), found, wanted, strict=True):
-        if old != new:
-            raise ResumeError(
-                f"{path} was built with {what} {old!r}, now asked for is {new!r}: delete it first"
-            )
 
 
 def _assemble(
@@ -251,15 +224,5 @@ def _shard_path(building: Path, number: int) -> Path:
     return building / f"shard-{number:05d}"
 
 
-class _SourceDigest:
-    """A digest of texts and of where one ends."""
-
-    def __init__(self) -> None:
-        self._digest = hashlib.blake2b(digest_size=16)
-
-    def add(self, text: str) -> None:
-        # Lone surrogates come from files with broken encodings; they must not stop a build.
-        self._digest.update(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest())
-
-    def hexdigest(self) -> str:
-        return self._digest.hexdigest()
+def _source_of(digests: Sequence[bytes]) -> str:
+    return hashlib.blake2b(b"".join(digests), digest_size=16).hexdigest()

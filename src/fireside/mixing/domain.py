@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from fireside.core import checkpoint
 from fireside.core.errors import CorruptFileError
-from fireside.mixing.plan import DomainSize
+from fireside.mixing.domain_size import DomainSize
 from fireside.mixing.shards import DocumentStarts, TokenShards, documents_file, token_dtype, tokens_file
 
 __all__ = ["DOMAIN_KIND", "Domain", "DomainFacts", "ShardFacts"]

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fireside.core.seeding import RandomStreams
+from fireside.mixing.domain_size import num_sequences
 from fireside.mixing.permutation import Permutations
-from fireside.mixing.plan import Plan, num_sequences
+from fireside.mixing.plan import Plan
 
 __all__ = ["Mixture", "Samples"]
 

@@ -12,70 +12,16 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 
-from fireside.core.config import config
 from fireside.core.errors import ConfigError
-from fireside.mixing.interleave import MAX_SLOTS, Interleaving, Piece
-from fireside.mixing.ramp import ramp_counts
+from fireside.mixing.domain_size import DomainSize, num_sequences
+from fireside.mixing.interleave import MAX_SLOTS, Interleaving
+from fireside.mixing.planned_stage import PlannedStage, planned_stages
 from fireside.mixing.schedule import Schedule, check_domain_names
-from fireside.mixing.shares import exact, stage_weights
+from fireside.mixing.shares import exact
 from fireside.mixing.stage import Stage
-from fireside.mixing.weight_tree import weight_tree
 
-__all__ = ["DomainSize", "Plan", "PlanRow", "PlannedStage", "make_plan", "num_sequences"]
-
-
-@config
-class DomainSize:
-    """How large a domain is, and which data it holds.
-
-    Attributes:
-        name: as the schedule calls it.
-        num_tokens: how many tokens it holds.
-        fingerprint: changes when the tokens do; empty where only the numbers are of interest.
-    """
-
-    name: str
-    num_tokens: int
-    fingerprint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedStage:
-    """A stage with its weights worked out.
-
-    Attributes:
-        name: the stage's name.
-        start: its first sequence.
-        stop: the sequence after its last.
-        length: the sequences over which the weights move from `weights` to `end_weights`; more than
-            `stop - start` where a branch cuts the stage short.
-        weights: integer weight of each domain at the start.
-        end_weights: the same at the end; equal to `weights` where they are constant.
-    """
-
-    name: str
-    start: int
-    stop: int
-    length: int
-    weights: tuple[int, ...]
-    end_weights: tuple[int, ...]
-
-    def pieces(self) -> list[Piece]:
-        """The stage as runs of constant weights."""
-        # One tree for all pieces: how the slots fall should not jump between them.
-        tree = weight_tree([a + b for a, b in zip(self.weights, self.end_weights, strict=True)])
-        whole = self.stop - self.start
-        if self.weights == self.end_weights:
-            return [Piece(length=whole, weights=self.weights, tree=tree)]
-        pieces: list[Piece] = []
-        for counts in ramp_counts(self.weights, self.end_weights, self.length):
-            length = min(sum(counts), whole - sum(piece.length for piece in pieces))
-            if length == 0:
-                break
-            pieces.append(Piece(length=length, weights=tuple(counts), tree=tree))
-        return pieces
+__all__ = ["DomainSize", "Plan", "PlanRow", "fingerprint_of", "make_plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,87 +67,7 @@ class Plan:
         return self.schedule.sequence_length
 
     @property
-    def num_sequences(self) -> int:
-        """How many sequences the run has."""
-        return self.stages[-1].stop
-
-    @cached_property
-    def interleaving(self) -> Interleaving:
-        """The order of the domains."""
-        return Interleaving([piece for stage in self.stages for piece in stage.pieces()])
-
-    def counts_at(self, sequence: int) -> dict[str, int]:
-        """How many sequences of each domain lie before a sequence."""
-        counts = self.interleaving.counts(sequence)
-        return {domain.name: count for domain, count in zip(self.domains, counts, strict=True)}
-
-    def rows(self) -> Iterator[PlanRow]:
-        """What each stage takes of each domain it uses, in order."""
-        for stage in self.stages:
-            before, after = self.counts_at(stage.start), self.counts_at(stage.stop)
-            for domain in self.domains:
-                sequences = after[domain.name] - before[domain.name]
-                if sequences == 0:
-                    continue
-                held = num_sequences(domain.num_tokens, self.sequence_length)
-                yield PlanRow(
-                    stage=stage.name,
-                    domain=domain.name,
-                    sequences=sequences,
-                    tokens=sequences * self.sequence_length,
-                    share=sequences / (stage.stop - stage.start),
-                    epochs=sequences / held,
-                    epochs_so_far=after[domain.name] / held,
-                )
-
-    def branch(self, stages: Sequence[Stage]) -> "Plan":
-        """The same run up to the start of the first stage given, and these stages from there.
-
-        Every sample before the branch point stays where it is. The run keeps its length.
-
-        Args:
-            stages: one after another; the first says where the branch leaves.
-
-        Raises:
-            ConfigError: the branch leaves at 0 or past the end, or does not fit (see `make_plan`).
-        """
-        # The schedule of the branch alone checks names, order and lengths.
-        lead = Stage(name=" ", shares={self.domains[0].name: 1.0})
-        after = replace(self.schedule, stages=(lead, *stages), max_epochs_of={})
-        point = after.starts[1]
-        kept = [replace(stage, stop=min(stage.stop, point)) for stage in self.stages if stage.start < point]
-        new = _planned(after, self.domains)[1:]
-        branched = Plan(schedule=self.schedule, domains=self.domains, stages=(*kept, *new))
-        _check_caps(branched)
-        return branched
-
-    def describe(self) -> dict[str, str]:
-        """Everything that decides which tokens sample i holds, in words: two plans are one if these are."""
-        lines = {"sequence length": str(self.sequence_length), "seed": str(self.schedule.seed)}
-        for domain in self.domains:
-            lines[f"domain {domain.name}"] = f"{domain.num_tokens} tokens, checksum {domain.fingerprint}"
-        for number, stage in enumerate(self.stages):
-            cut = "" if stage.length == stage.stop - stage.start else f", cut from {stage.length}"
-            start, end = (self._in_words(weights) for weights in (stage.weights, stage.end_weights))
-            ramp = "" if start == end else f", moving to {end}"
-            lines[f"stage {number}"] = f"sequences {stage.start} to {stage.stop}{cut}: {start}{ramp}"
-        return lines
-
-    def _in_words(self, weights: tuple[int, ...]) -> str:
-        named = zip(self.domains, weights, strict=True)
-        return ", ".join(f"{domain.name} {weight}" for domain, weight in named if weight)
-
-
-def num_sequences(num_tokens: int, sequence_length: int) -> int:
-    """How many sequences a domain holds: each predicts T tokens, and reads the one before them as well.
-
-    >>> num_sequences(21, 10), num_sequences(20, 10)
-    (2, 1)
-    """
-    return max(0, num_tokens - 1) // sequence_length
-
-
-def make_plan(schedule: Schedule, domains: Sequence[DomainSize]) -> Plan:
+    def make_plan(schedule: Schedule, domains: Sequence[DomainSize]) -> Plan:
     """Work out a schedule.
 
     Args:
@@ -225,7 +91,7 @@ def make_plan(schedule: Schedule, domains: Sequence[DomainSize]) -> Plan:
         check_domain_names(f"stage {stage.name!r}", stage.domains, names)
     if schedule.num_sequences > MAX_SLOTS:
         raise ConfigError(f"a run has at most {MAX_SLOTS} sequences, this one {schedule.num_sequences}")
-    plan = Plan(schedule=schedule, domains=tuple(domains), stages=tuple(_planned(schedule, domains)))
+    plan = Plan(schedule=schedule, domains=tuple(domains), stages=tuple(planned_stages(schedule, domains)))
     _check_caps(plan)
     return plan
 
@@ -234,43 +100,6 @@ def fingerprint_of(description: dict[str, str]) -> str:
     """A digest of a description such as `Plan.describe` gives."""
     text = "\n".join(f"{name}: {value}" for name, value in description.items())
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def _planned(schedule: Schedule, domains: Sequence[DomainSize]) -> list[PlannedStage]:
-    sizes = {domain.name: num_sequences(domain.num_tokens, schedule.sequence_length) for domain in domains}
-    _check_sizes(schedule, domains)
-    planned = []
-    cuts = [*schedule.starts, schedule.num_sequences]
-    for stage, (start, stop) in zip(schedule.stages, pairwise(cuts), strict=True):
-        weights, end_weights = stage_weights(
-            stage, sequences=stop - start, sequence_length=schedule.sequence_length, sizes=sizes
-        )
-        planned.append(
-            PlannedStage(
-                name=stage.name,
-                start=start,
-                stop=stop,
-                length=stop - start,
-                weights=weights,
-                end_weights=end_weights,
-            )
-        )
-    return planned
-
-
-def _check_sizes(schedule: Schedule, domains: Sequence[DomainSize]) -> None:
-    used = {name for stage in schedule.stages for name in stage.domains}
-    for domain in domains:
-        if domain.name not in used:
-            continue
-        if domain.num_tokens == 0:
-            raise ConfigError(f"domain {domain.name!r} is empty: give it documents or leave it out")
-        if num_sequences(domain.num_tokens, schedule.sequence_length) == 0:
-            raise ConfigError(
-                f"domain {domain.name!r} has {domain.num_tokens} tokens, less than the "
-                f"{schedule.sequence_length + 1} that one sequence reads: give it more documents, or shorten "
-                "sequence_length"
-            )
 
 
 def _check_caps(plan: Plan) -> None:

@@ -15,8 +15,9 @@ from fireside.core.config import config
 from fireside.core.errors import ConfigError
 from fireside.mixing.build import BuildSettings, Encode, build_domain
 from fireside.mixing.domain import Domain
+from fireside.mixing.domain_size import num_sequences
 from fireside.mixing.loader import LoaderConfig, MixtureLoader
-from fireside.mixing.plan import make_plan, num_sequences
+from fireside.mixing.plan import make_plan
 from fireside.mixing.schedule import Schedule
 from fireside.mixing.stage import Stage
 
