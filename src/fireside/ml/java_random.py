@@ -17,7 +17,7 @@ class JavaRandom:
 
     >>> random = JavaRandom(42)
     >>> random.nextInt(100), random.nextInt(100)
-    (0, 63)
+    (30, 63)
     """
 
     def __init__(self, seed: int) -> None:

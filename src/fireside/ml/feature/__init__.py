@@ -1,28 +1,42 @@
 """Feature transformers, as `pyspark.ml.feature` has them; one algorithm a file."""
 
+from fireside.ml.feature.bucketed_random_projection_lsh import (
+    BucketedRandomProjectionLSH,
+    BucketedRandomProjectionLSHModel,
+)
 from fireside.ml.feature.count_vectorizer import CountVectorizer, CountVectorizerModel
 from fireside.ml.feature.hashing_tf import HashingTF
 from fireside.ml.feature.idf import IDF, IDFModel
+from fireside.ml.feature.index_to_string import IndexToString
+from fireside.ml.feature.min_hash_lsh import MinHashLSH, MinHashLSHModel
 from fireside.ml.feature.ngram import NGram
 from fireside.ml.feature.normalizer import Normalizer
 from fireside.ml.feature.regex_tokenizer import RegexTokenizer
 from fireside.ml.feature.standard_scaler import StandardScaler, StandardScalerModel
 from fireside.ml.feature.stop_words_remover import StopWordsRemover
+from fireside.ml.feature.string_indexer import StringIndexer, StringIndexerModel
 from fireside.ml.feature.tokenizer import Tokenizer
 from fireside.ml.feature.vector_assembler import VectorAssembler
 
 __all__ = [
     "IDF",
+    "BucketedRandomProjectionLSH",
+    "BucketedRandomProjectionLSHModel",
     "CountVectorizer",
     "CountVectorizerModel",
     "HashingTF",
     "IDFModel",
+    "IndexToString",
+    "MinHashLSH",
+    "MinHashLSHModel",
     "NGram",
     "Normalizer",
     "RegexTokenizer",
     "StandardScaler",
     "StandardScalerModel",
     "StopWordsRemover",
+    "StringIndexer",
+    "StringIndexerModel",
     "Tokenizer",
     "VectorAssembler",
 ]

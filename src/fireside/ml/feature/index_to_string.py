@@ -18,7 +18,7 @@ __all__ = ["IndexToString"]
 class IndexToString(RowTransform, HasInputCol, HasOutputCol, Transformer):
     """Replaces indices by labels: those given, or those that `StringIndexer` left in the column's metadata.
 
-    Frames of Arrow and Spark carry metadata from stage to stage, and so does a pipeline; a pandas frame does not.
+    Frames of Arrow and Spark carry metadata from stage to stage, and so does a pipeline; pandas does not.
 
     >>> IndexToString(inputCol="i", outputCol="c", labels=["b", "a"]).transform({"i": [1.0, 0.0]})
     {'i': [1.0, 0.0], 'c': ['a', 'b']}
@@ -40,8 +40,8 @@ class IndexToString(RowTransform, HasInputCol, HasOutputCol, Transformer):
         outside = ~((numbers >= 0) & (numbers < len(labels)))
         if outside.any():
             raise InputError(
-                f"{column_label(self, column)} has the index {numbers[np.argmax(outside)]}, but there are labels "
-                f"for 0 to {len(labels) - 1}: give more labels, or leave such rows out"
+                f"{column_label(self, column)} has the index {numbers[np.argmax(outside)]}, but the labels "
+                f"are for 0 to {len(labels) - 1}: give more labels, or leave such rows out"
             )
         return [pa.array(labels, pa.string()).take(pa.array(numbers.astype(np.int64)))]
 
@@ -51,6 +51,6 @@ class IndexToString(RowTransform, HasInputCol, HasOutputCol, Transformer):
         labels = given or labels_of(field)
         if labels is None:
             raise SchemaError(
-                f"{column_label(self, field.name)} has no labels in its metadata: pass labels=[...] to this stage"
+                f"{column_label(self, field.name)} has no labels in its metadata: pass labels=[...]"
             )
         return labels

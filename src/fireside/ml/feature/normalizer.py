@@ -43,5 +43,5 @@ def row_norms(block: VectorBlock, p: float) -> npt.NDArray[np.float64]:
         norms = np.zeros(len(block))
         np.maximum.at(norms, rows, magnitudes)
         return norms
-    sums: npt.NDArray[np.float64] = np.bincount(rows, magnitudes**p, minlength=len(block))
+    sums = np.bincount(rows, magnitudes**p, minlength=len(block)).astype(np.float64, copy=False)
     return np.sqrt(sums) if p == 2 else np.power(sums, 1.0 / p)

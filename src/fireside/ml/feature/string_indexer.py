@@ -74,7 +74,9 @@ class StringIndexer(AppendsColumns, StringIndexerParams, Estimator["StringIndexe
 
 
 class StringIndexerModel(RowTransform, StringIndexerParams, Model):
-    """Replaces labels by their indices. A column that the frame lacks is left out, with a warning, as in Spark.
+    """Replaces labels by their indices.
+
+    A column that the frame lacks is left out, with a warning, as in Spark: new rows have no label column yet.
 
     Attributes:
         labelsArray: the labels of each column, in the order of their indices.

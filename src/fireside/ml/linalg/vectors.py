@@ -9,7 +9,7 @@ from fireside.ml.linalg.dense_vector import DenseVector
 from fireside.ml.linalg.sparse_vector import SparseVector
 from fireside.ml.linalg.vector import Vector, vector_arrays
 
-__all__ = ["Vectors"]
+__all__ = ["Vectors", "as_vector"]
 
 
 class Vectors:
@@ -51,13 +51,20 @@ class Vectors:
     @staticmethod
     def squared_distance(v1: Any, v2: Any) -> float:
         """The squared Euclidean distance of two vectors, sequences or arrays."""
-        return _vector(v1).squared_distance(v2)
+        return as_vector(v1).squared_distance(v2)
 
     @staticmethod
     def norm(vector: Any, p: float) -> float:
         """The p-norm of a vector, sequence or array."""
-        return _vector(vector).norm(p)
+        return as_vector(vector).norm(p)
 
 
-def _vector(value: Any) -> Vector:
+def as_vector(value: Any) -> Vector:
+    """A vector of anything that stands for one.
+
+    >>> as_vector([1, 2])
+    DenseVector([1.0, 2.0])
+    """
+    if isinstance(value, list | tuple | range | np.ndarray):
+        return DenseVector(value)
     return value if isinstance(value, Vector) else SparseVector(*vector_arrays(value))

@@ -22,7 +22,7 @@ def java_strings(column: pa.Array) -> pa.StringArray:
     return pa.array([java_double(number) for number in numbers], pa.string()).take(distinct.indices)
 
 
-def java_double(number: float | np.floating[Any]) -> str:
+def java_double(number: Any) -> str:
     """`Double.toString` (or `Float.toString`, for a float32) of Java: shortest digits, its own exponents.
 
     >>> [java_double(x) for x in (1e7, 123456.789, 1e-4, 0.001, float("nan"))]
