@@ -60,7 +60,8 @@ def _docstrings(source: str) -> Iterator[str]:
         tree = ast.parse(source)
     except SyntaxError:  # the library ships a few files that are broken on purpose
         return
-    scopes = [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    scopes: list[ast.Module | ast.ClassDef] = [tree, *classes]
     for scope in scopes:
         parts = [ast.get_docstring(scope) or ""]
         parts += [
