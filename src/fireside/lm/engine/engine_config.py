@@ -1,0 +1,39 @@
+"""How much an engine may hold and do at once."""
+
+from fireside.core.config import config
+from fireside.core.errors import ConfigError
+
+__all__ = ["EngineConfig"]
+
+
+@config
+class EngineConfig:
+    """Limits of an engine.
+
+    Attributes:
+        model_name: for reports.
+        max_sequences: sequences that run at once; further ones wait.
+        max_batch_tokens: tokens of one step, prompts and new ones together; prompts longer than what is free
+            are read in several steps.
+        kv_cache_bytes: memory for keys and values, running sequences and remembered prefixes together.
+        remember_prefixes: whether finished sequences stay in the cache, for requests that begin like them.
+
+    Raises:
+        ConfigError: a limit that leaves no room to run anything.
+    """
+
+    model_name: str = "fireside"
+    max_sequences: int = 32
+    max_batch_tokens: int = 512
+    kv_cache_bytes: int = 2 << 30
+    remember_prefixes: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("max_sequences", "kv_cache_bytes"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.max_batch_tokens <= self.max_sequences:
+            raise ConfigError(
+                f"max_batch_tokens ({self.max_batch_tokens}) must exceed max_sequences "
+                f"({self.max_sequences}), or prompts could not be read while all sequences run"
+            )

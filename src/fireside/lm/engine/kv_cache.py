@@ -1,0 +1,164 @@
+"""Keys and values of one sequence.
+
+There is one buffer for each owner of the layer map and none for children. An owner with full attention keeps
+every token; an owner with a window keeps the last W in a ring, so that what leaves the window is overwritten.
+Keys are stored rotated, so that the order of a ring does not matter to attention.
+
+Shape legend: N new tokens, G key/value heads, C capacity, S slots of a buffer, d head dimension; a buffer is
+[1, 2G, S, d], keys before values.
+"""
+
+import torch
+from torch import Tensor
+
+from fireside.lm.config import ModelConfig
+
+__all__ = ["BLOCK_TOKENS", "KVCache", "cache_bytes"]
+
+BLOCK_TOKENS = 16
+"""Capacities are multiples of this."""
+
+_ELEMENT_BYTES = 4
+
+
+def cache_bytes(config: ModelConfig, max_tokens: int) -> int:
+    """Bytes that a cache for `max_tokens` takes: the layer map's exact formula at the capacity.
+
+    >>> config = ModelConfig(vocab_size=8, hidden_size=8, intermediate_size=8, num_heads=2, num_kv_heads=1,
+    ...                      head_dim=4, layer_map="0_1s_1s_0", window=32, context_length=128)
+    >>> cache_bytes(config, 100) == KVCache(config, 100).num_bytes == 2 * 4 * 4 * (112 + 32)
+    True
+    """
+    return config.layers.kv_bytes(
+        _capacity(max_tokens),
+        num_kv_heads=config.num_kv_heads,
+        head_dim=config.head_dim,
+        element_bytes=_ELEMENT_BYTES,
+    )
+
+
+class KVCache:
+    """The cache of one sequence of at most `max_tokens` tokens; memory is touched only as it fills.
+
+    Attributes:
+        length: tokens whose keys and values are known.
+        capacity: the most tokens there is room for.
+
+    >>> config = ModelConfig(vocab_size=8, hidden_size=8, intermediate_size=8, num_heads=2, num_kv_heads=1,
+    ...                      head_dim=4, layer_map="0_1s_1s_0", window=32, context_length=128)
+    >>> cache = KVCache(config, 100)
+    >>> keys, values = cache.extend(1, torch.ones(40, 2, 4))
+    >>> cache.advance(40)
+    >>> keys, values = cache.extend(1, torch.ones(1, 2, 4))
+    >>> keys.shape  # one new query sees 32 keys
+    torch.Size([1, 1, 32, 4])
+    """
+
+    def __init__(self, config: ModelConfig, max_tokens: int) -> None:
+        self._config = config
+        self._layers = config.layers
+        self.length = 0
+        self.capacity = _capacity(max_tokens)
+        self._buffers: dict[int, Tensor] = {}
+        for layer, window in enumerate(self._layers.windows):
+            if self._layers.is_owner(layer):
+                slots = self.capacity if window is None else min(window, self.capacity)
+                self._buffers[layer] = torch.empty(1, 2 * config.num_kv_heads, slots, config.head_dim)
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of all buffers."""
+        return sum(buffer.nbytes for buffer in self._buffers.values())
+
+    def extend(self, owner: int, new_N2Gd: Tensor) -> tuple[Tensor, Tensor]:
+        """Store the K/V of the next tokens and give what they attend to.
+
+        Every owner is extended once, then `advance` counts the tokens.
+
+        Returns:
+            Keys and values [1, G, S, d] of earlier tokens and the new ones. For several new tokens the order
+            is that of positions, and with a window the first key is that of position
+            max(0, `length` - W + 1). For one new token the order is any.
+        """
+        buffer, count = self._buffers[owner], new_N2Gd.shape[0]
+        window = self._layers.windows[owner]
+        new = new_N2Gd.transpose(0, 1).unsqueeze(0)
+        end = self.length + count
+        if window is None:
+            buffer[:, :, self.length : end] = new
+            seen = buffer[:, :, :end]
+        elif count == 1:
+            slots = buffer.shape[2]
+            buffer[:, :, self.length % slots] = new[:, :, 0]
+            seen = buffer[:, :, : min(end, slots)]
+        else:
+            earlier = range(max(0, self.length - window + 1), self.length)
+            seen = torch.cat((_pick(buffer, earlier), new), dim=2) if earlier else new
+            _put(buffer, range(max(self.length, end - buffer.shape[2]), end), new)
+        return seen[:, : self._config.num_kv_heads], seen[:, self._config.num_kv_heads :]
+
+    def advance(self, count: int) -> None:
+        """Count tokens by which every owner has been extended."""
+        self.length += count
+        assert self.length <= self.capacity
+
+    def can_resume_at(self, length: int, *, filled: int | None = None) -> bool:
+        """Whether a sequence that shares the first `length` tokens can go on from there.
+
+        Full owners always can. With windows the W - 1 tokens before must still be there: nothing may have
+        been overwritten, or at most one token may have been added since.
+
+        Args:
+            length: of the shared beginning.
+            filled: answer for the time when the cache holds so many tokens; `None` is now.
+        """
+        filled = self.length if filled is None else filled
+        return length <= filled and (
+            length >= filled - 1
+            or all(filled <= self._buffers[layer].shape[2] for layer in self._layers.sliding_owners)
+        )
+
+    def copy_prefix(self, source: "KVCache", length: int) -> None:
+        """Take over the first `length` tokens of another cache, where `can_resume_at` allows it."""
+        assert self.length == 0
+        assert source.can_resume_at(length)
+        for layer, buffer in self._buffers.items():
+            other = source._buffers[layer]
+            if self._layers.windows[layer] is None:
+                buffer[:, :, :length] = other[:, :, :length]
+            else:
+                oldest = max(0, source.length - other.shape[2], length - buffer.shape[2])
+                positions = range(oldest, length)
+                _put(buffer, positions, _pick(other, positions))
+        self.length = length
+
+    def copy(self) -> "KVCache":
+        """An independent cache with the same tokens and no room to spare."""
+        copy = KVCache(self._config, self.length)
+        copy.copy_prefix(self, self.length)
+        return copy
+
+    def compacted(self) -> "KVCache":
+        """This cache, or a copy where there is room to spare."""
+        return self if _capacity(self.length) == self.capacity else self.copy()
+
+
+def _capacity(max_tokens: int) -> int:
+    return -(-max_tokens // BLOCK_TOKENS) * BLOCK_TOKENS
+
+
+def _pick(ring: Tensor, positions: range) -> Tensor:
+    """The slots of some positions, in their order."""
+    start, slots = positions.start % ring.shape[2], ring.shape[2]
+    if start + len(positions) <= slots:
+        return ring[:, :, start : start + len(positions)]
+    return torch.cat((ring[:, :, start:], ring[:, :, : start + len(positions) - slots]), dim=2)
+
+
+def _put(ring: Tensor, positions: range, values: Tensor) -> None:
+    """Write the last `len(positions)` of `values` to the slots of their positions."""
+    values = values[:, :, values.shape[2] - len(positions) :]
+    start, slots = positions.start % ring.shape[2], ring.shape[2]
+    before_end = min(len(positions), slots - start)
+    ring[:, :, start : start + before_end] = values[:, :, :before_end]
+    ring[:, :, : len(positions) - before_end] = values[:, :, before_end:]

@@ -1,0 +1,150 @@
+"""Which tokens the next step computes.
+
+Running sequences advance by one token each; what is left of the step's budget reads prompts, the oldest
+first, in pieces where they are long. A request starts when the pool can hold it to its end, so that nothing
+that runs is ever stopped for lack of memory. A request that begins like one whose prompt is being read waits
+for it, and copies.
+"""
+
+from collections import deque
+from typing import NamedTuple
+
+import numpy as np
+
+from fireside.core.errors import CapacityError
+from fireside.lm.config import ModelConfig
+from fireside.lm.engine.engine_config import EngineConfig
+from fireside.lm.engine.kv_cache import KVCache, cache_bytes
+from fireside.lm.engine.kv_pool import KVPool
+from fireside.lm.engine.prefix_cache import PrefixCache, common_prefix
+from fireside.lm.engine.sequence import Sequence
+
+__all__ = ["Chunk", "Scheduler"]
+
+
+class Chunk(NamedTuple):
+    """The next `num_tokens` tokens of a sequence."""
+
+    sequence: Sequence
+    num_tokens: int
+
+    @property
+    def reaches_end(self) -> bool:
+        """Whether a new token is drawn after these."""
+        return self.sequence.num_computed + self.num_tokens == len(self.sequence.tokens)
+
+
+class Scheduler:
+    """Waiting and running sequences, and the memory they share.
+
+    Args:
+        model: the shape of the model.
+        limits: of the engine.
+    """
+
+    def __init__(self, model: ModelConfig, limits: EngineConfig) -> None:
+        self._model = model
+        self._limits = limits
+        self.pool = KVPool(limits.kv_cache_bytes)
+        self.prefixes = PrefixCache(self.pool)
+        self.waiting: deque[Sequence] = deque()
+        self.running: list[Sequence] = []
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.waiting and not self.running
+
+    def add(self, sequence: Sequence) -> None:
+        """Queue a sequence.
+
+        Raises:
+            CapacityError: it could not run even alone.
+        """
+        needed = cache_bytes(self._model, sequence.max_length)
+        if needed > self.pool.capacity_bytes:
+            raise CapacityError(
+                f"{sequence.max_length} tokens need {needed} bytes of K/V cache, the engine has "
+                f"{self.pool.capacity_bytes}: lower max_tokens or raise kv_cache_bytes"
+            )
+        self.waiting.append(sequence)
+
+    def schedule(self) -> list[Chunk]:
+        """Admit what fits, and choose the tokens of one step; empty only when idle."""
+        self._admit()
+        chunks = [Chunk(sequence, 1) for sequence in self.running if not sequence.is_reading]
+        budget = self._limits.max_batch_tokens - len(chunks)
+        for sequence in self.running:
+            if sequence.is_reading and budget > 0:
+                count = min(len(sequence.tokens) - sequence.num_computed, budget)
+                chunks.append(Chunk(sequence, count))
+                budget -= count
+        return chunks
+
+    def read(self, sequence: Sequence) -> None:
+        """Note that a prompt has been read to its end: where windows will forget it, remember it now."""
+        assert sequence.cache is not None
+        if self._limits.remember_prefixes and not sequence.cache.can_resume_at(
+            len(sequence.prompt), filled=sequence.max_length
+        ):
+            self.prefixes.remember(sequence.tokens, sequence.cache.copy())
+
+    def finish(self, sequence: Sequence) -> None:
+        """Take a sequence out, and remember what it has computed."""
+        self.running.remove(sequence)
+        cache, lease = sequence.cache, sequence.lease
+        assert cache is not None
+        assert lease is not None
+        sequence.cache = sequence.lease = None
+        lease.release()
+        if self._limits.remember_prefixes:
+            self.prefixes.remember(sequence.tokens, cache)
+
+    def drop(self, sequence: Sequence) -> None:
+        """Take out a sequence that is no longer wanted, wherever it is; nothing of it is remembered."""
+        if sequence in self.waiting:
+            self.waiting.remove(sequence)
+        elif sequence in self.running:
+            self.running.remove(sequence)
+            assert sequence.lease is not None
+            sequence.lease.release()
+            sequence.cache = sequence.lease = None
+
+    def _admit(self) -> None:
+        for sequence in list(self.waiting):
+            if len(self.running) >= self._limits.max_sequences:
+                return
+            source, length = self._best_source(sequence)
+            if self._will_have_better(sequence, length):
+                continue
+            needed = cache_bytes(self._model, sequence.max_length)
+            if not self.prefixes.make_room(needed):
+                return  # those behind wait too: a large request must not starve
+            sequence.lease = self.pool.lease(needed)
+            sequence.cache = KVCache(self._model, sequence.max_length)
+            if source is not None:
+                sequence.cache.copy_prefix(source, length)
+            self.waiting.remove(sequence)
+            self.running.append(sequence)
+
+    def _best_source(self, sequence: Sequence) -> tuple[KVCache | None, int]:
+        """The cache, remembered or running, that shares most of a prompt; the last token stays to be run."""
+        limit = len(sequence.prompt) - 1
+        best, best_length = self.prefixes.longest(sequence.prompt, limit)
+        for other in self.running:
+            assert other.cache is not None
+            computed = np.array(other.tokens[: other.cache.length], dtype=np.int64)
+            length = min(common_prefix(computed, sequence.prompt), limit)
+            if length > best_length and other.cache.can_resume_at(length):
+                best, best_length = other.cache, length
+        return best, best_length
+
+    def _will_have_better(self, sequence: Sequence, length: int) -> bool:
+        """Whether a prompt that is being read will soon share more than `length` tokens."""
+        limit = len(sequence.prompt) - 1
+        for other in self.running:
+            if other.is_reading and other.cache is not None:
+                shared = min(common_prefix(other.prompt, sequence.prompt), limit)
+                if shared > length and other.cache.can_resume_at(shared, filled=len(other.prompt)):
+                    return True
+        return False

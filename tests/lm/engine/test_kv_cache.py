@@ -1,0 +1,96 @@
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fireside.lm.config import ModelConfig
+from fireside.lm.engine.kv_cache import KVCache, cache_bytes
+from fireside.lm.layer_map import LayerMap
+from fireside.lm.layer_presets import PRESETS
+
+WINDOW = 6
+
+
+def model_of(layer_map: str, window: int = WINDOW, context: int = 200) -> ModelConfig:
+    return ModelConfig(
+        vocab_size=8,
+        hidden_size=8,
+        intermediate_size=8,
+        num_heads=2,
+        num_kv_heads=1,
+        head_dim=2,
+        layer_map=layer_map,
+        window=window,
+        context_length=context,
+    )
+
+
+def rows(start: int, count: int) -> torch.Tensor:
+    """K/V that say their position: keys +position, values -position; [N, 2, 2]."""
+    positions = torch.arange(start, start + count, dtype=torch.float32)
+    return torch.stack((positions, -positions), 1)[:, :, None].expand(-1, -1, 2).contiguous()
+
+
+def extend(cache: KVCache, owners: tuple[int, ...], count: int) -> dict[int, list[int]]:
+    """Add tokens and give, for each owner, the positions of the keys that come back."""
+    seen = {}
+    for owner in owners:
+        keys, values = cache.extend(owner, rows(cache.length, count))
+        assert torch.equal(keys, -values)
+        seen[owner] = keys[0, 0, :, 0].int().tolist()
+    cache.advance(count)
+    return seen
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=12), st.integers(0, 40), st.integers(0, 3))
+def test_every_step_sees_all_tokens_or_just_those_of_the_window(
+    counts: list[int], cut: int, after: int
+) -> None:
+    config = model_of("0_1s_1s_0")
+    cache = KVCache(config, sum(counts))
+    for count in counts:
+        start = cache.length
+        seen = extend(cache, (0, 1), count)
+        end = start + count
+        assert seen[0] == list(range(end))
+        reach = list(range(max(0, start - WINDOW + 1), end))
+        assert sorted(seen[1]) == reach
+        if count > 1:
+            assert seen[1] == reach  # several queries are masked by position, so the order matters
+
+    # Another cache goes on from a beginning, wherever the window still allows it.
+    length = min(cut, cache.length)
+    allowed = length >= cache.length - 1 or cache.length <= WINDOW
+    assert cache.can_resume_at(length) == allowed
+    if allowed and length > 0:
+        other = KVCache(config, length + 1 + after)
+        other.copy_prefix(cache, length)
+        seen = extend(other, (0, 1), 1 + after)
+        assert seen[0] == list(range(length + 1 + after))
+        assert sorted(seen[1]) == list(range(max(0, length - WINDOW + 1), length + 1 + after))
+
+
+@given(st.sampled_from(sorted(PRESETS)), st.integers(1, 3000), st.integers(1, 2000))
+def test_bytes_are_planned_before_they_are_taken(name: str, tokens: int, window: int) -> None:
+    config = model_of(str(LayerMap.preset(name, 12, window)), window, context=3000)
+    cache = KVCache(config, tokens)
+    assert cache.num_bytes == cache_bytes(config, tokens)
+    shape = {"num_kv_heads": 1, "head_dim": 2, "element_bytes": 4}
+    assert (
+        config.layers.kv_bytes(tokens, **shape)
+        <= cache.num_bytes
+        <= config.layers.kv_bytes(tokens + 15, **shape)
+    )
+
+
+def test_a_copy_shares_no_memory_and_has_no_room_to_spare() -> None:
+    config = model_of("0_1s")
+    cache = KVCache(config, 100)
+    extend(cache, (0, 1), 20)
+    small = cache.compacted()
+    assert (small.length, small.capacity) == (20, 32)
+    assert small.compacted() is small
+    extend(cache, (0, 1), 20)
+    big = KVCache(config, 40)
+    big.copy_prefix(small, 20)
+    assert extend(big, (0, 1), 1) == {0: list(range(21)), 1: [18, 19, 20, 15, 16, 17]}

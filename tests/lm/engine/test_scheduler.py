@@ -1,0 +1,175 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fireside.core.errors import CapacityError
+from fireside.core.protocols import SampleRequest, SamplingParams
+from fireside.lm.config import ModelConfig
+from fireside.lm.engine.engine_config import EngineConfig
+from fireside.lm.engine.kv_cache import cache_bytes
+from fireside.lm.engine.kv_pool import KVPool
+from fireside.lm.engine.scheduler import Scheduler
+from fireside.lm.engine.sequence import Sequence
+from fireside.lm.tokenizer import Tokenizer
+
+TinyConfig = Callable[..., ModelConfig]
+TOKENIZER = Tokenizer.train_bpe(["x"], vocab_size=257)
+MODEL = ModelConfig(
+    vocab_size=257,
+    hidden_size=8,
+    intermediate_size=8,
+    num_heads=2,
+    num_kv_heads=1,
+    head_dim=4,
+    layer_map="0_1s_1s_0_4s",
+    window=12,
+    context_length=128,
+)
+
+
+def sequence_of(prompt: list[int], max_tokens: int) -> Sequence:
+    return Sequence(
+        SampleRequest(tuple(prompt), SamplingParams(max_tokens=max_tokens)),
+        tokenizer=TOKENIZER,
+        context_length=MODEL.context_length,
+        vocab_size=MODEL.vocab_size,
+        version=0,
+    )
+
+
+requests = st.lists(
+    st.tuples(st.lists(st.integers(1, 2), min_size=1, max_size=60), st.integers(1, 20)),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    requests,
+    st.integers(1, 4),
+    st.integers(1, 30),
+    st.booleans(),
+    st.integers(1, 4),
+    st.lists(st.integers(0, 11), max_size=3),
+)
+def test_every_sequence_ends_and_no_memory_leaks_or_has_two_holders(
+    asked: list[tuple[list[int], int]],
+    max_sequences: int,
+    extra_tokens: int,
+    remember: bool,
+    room: int,
+    unwanted: list[int],
+) -> None:
+    limits = EngineConfig(
+        max_sequences=max_sequences,
+        max_batch_tokens=max_sequences + extra_tokens,
+        kv_cache_bytes=room * cache_bytes(MODEL, 80),
+        remember_prefixes=remember,
+    )
+    scheduler = Scheduler(MODEL, limits)
+    sequences = [sequence_of(prompt, max_tokens) for prompt, max_tokens in asked]
+    for sequence in sequences:
+        scheduler.add(sequence)
+    dropped = {sequences[i] for i in unwanted if i < len(sequences)}
+    steps = 0
+    while not scheduler.is_idle:
+        chunks = scheduler.schedule()
+        assert chunks
+        assert len(scheduler.running) <= max_sequences
+        assert sum(chunk.num_tokens for chunk in chunks) <= limits.max_batch_tokens
+        assert len({id(chunk.sequence) for chunk in chunks}) == len(chunks)
+        check_memory(scheduler)
+        ending = [chunk.sequence for chunk in chunks if chunk.reaches_end]
+        for chunk in chunks:
+            assert chunk.sequence.cache is not None
+            chunk.sequence.cache.advance(chunk.num_tokens)
+        for sequence in ending:
+            if len(sequence.tokens) == len(sequence.prompt):
+                scheduler.read(sequence)
+            sequence.append(5, -1.0)
+            if sequence.stop_reason is not None:
+                scheduler.finish(sequence)
+        steps += 1
+        if steps == 4:
+            for sequence in dropped:
+                scheduler.drop(sequence)
+                scheduler.drop(sequence)
+    check_memory(scheduler)
+    for sequence in sequences:
+        assert sequence.cache is None
+        assert sequence.stop_reason is not None or sequence in dropped
+    if not remember:
+        assert scheduler.pool.num_leases == 0
+    scheduler.prefixes.clear()
+    assert (scheduler.pool.num_leases, scheduler.pool.free_bytes) == (0, limits.kv_cache_bytes)
+
+
+def check_memory(scheduler: Scheduler) -> None:
+    """What is leased is what exists: each cache once, and never more than the pool has."""
+    entries = scheduler.prefixes._entries
+    caches = [s.cache for s in scheduler.running] + [entry.cache for entry in entries]
+    leases = [s.lease for s in scheduler.running] + [entry.lease for entry in entries]
+    buffers = [b for cache in caches if cache is not None for b in cache._buffers.values()]
+    assert len({b.data_ptr() for b in buffers}) == len(buffers)
+    assert len(set(leases)) == len(leases) == scheduler.pool.num_leases
+    for cache, lease in zip(caches, leases, strict=True):
+        assert cache is not None
+        assert lease is not None
+        assert cache.num_bytes == lease.num_bytes
+    used = sum(b.nbytes for b in buffers)
+    assert used + scheduler.pool.free_bytes == scheduler.pool.capacity_bytes
+    assert scheduler.pool.free_bytes >= 0
+
+
+def test_running_sequences_go_on_while_a_long_prompt_is_read_in_pieces() -> None:
+    scheduler = Scheduler(MODEL, EngineConfig(max_sequences=4, max_batch_tokens=10))
+    short, long = sequence_of([1, 2], 5), sequence_of([3] * 25, 1)
+    scheduler.add(short)
+    scheduler.add(long)
+    sizes = []
+    for _ in range(3):
+        chunks = scheduler.schedule()
+        sizes.append([(chunk.sequence is short, chunk.num_tokens) for chunk in chunks])
+        for chunk in chunks:
+            assert chunk.sequence.cache is not None
+            reaches_end = chunk.reaches_end
+            chunk.sequence.cache.advance(chunk.num_tokens)
+            if reaches_end:
+                chunk.sequence.append(7, 0.0)
+    assert sizes == [[(True, 2), (False, 8)], [(True, 1), (False, 9)], [(True, 1), (False, 8)]]
+
+
+def test_the_least_recently_used_prefix_makes_room_first() -> None:
+    scheduler = Scheduler(MODEL, EngineConfig(kv_cache_bytes=3 * cache_bytes(MODEL, 16)))
+
+    def run(first_token: int) -> None:
+        sequence = sequence_of([first_token] * 10, 2)
+        scheduler.add(sequence)
+        while sequence.stop_reason is None:
+            for chunk in scheduler.schedule():
+                assert chunk.sequence.cache is not None
+                reaches_end = chunk.reaches_end
+                chunk.sequence.cache.advance(chunk.num_tokens)
+                if reaches_end:
+                    chunk.sequence.append(9, 0.0)
+        scheduler.finish(sequence)
+
+    for first_token in (1, 2, 1, 3, 4):
+        run(first_token)
+    hits = {t: scheduler.prefixes.longest(np.array([t] * 10), 10)[1] for t in (1, 2, 3, 4)}
+    assert hits == {1: 10, 2: 0, 3: 10, 4: 10}
+
+
+def test_a_pool_never_leases_more_than_it_has_and_takes_each_lease_back_once() -> None:
+    pool = KVPool(10)
+    lease = pool.lease(7)
+    with pytest.raises(CapacityError, match="4 bytes of K/V cache are wanted, 3 of 10 are free"):
+        pool.lease(4)
+    lease.release()
+    with pytest.raises(AssertionError, match="twice"):
+        lease.release()
+    assert pool.free_bytes == 10
