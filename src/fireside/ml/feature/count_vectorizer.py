@@ -58,6 +58,9 @@ class CountVectorizerParams(WordsColumn):
     )
     getBinary = Getter(binary)
 
+    def _output_field(self) -> pa.Field:
+        return vector_field_of(self.getOutputCol())
+
 
 class CountVectorizer(CountVectorizerParams, Estimator["CountVectorizerModel"]):
     """Learns a vocabulary: the most frequent terms first, equally frequent ones in alphabetical order.
@@ -121,7 +124,8 @@ class CountVectorizerModel(RowTransform, CountVectorizerParams, Model):
         places = pc.index_in(words, value_set=pa.array(self.vocabulary, pa.string()))
         known = places.is_valid().to_numpy(zero_copy_only=False)
         indptr = np.concatenate([[0], np.cumsum(known)])[bounds].astype(np.int32)
-        indices = places.drop_null().to_numpy()
+        # A copy: Arrow memory is read-only, and duplicates are summed in place.
+        indices = places.drop_null().to_numpy().copy()
         shape = (batch.num_rows, len(self.vocabulary))
         sparse = require("scipy.sparse", extra="ml")
         counts = sparse.csr_array((np.ones(len(indices)), indices, indptr), shape=shape)
