@@ -163,11 +163,14 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 
 def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    """`array.cast(kind)`, and the few casts to a plain type that Arrow has no kernel for.
+    """`array.cast(kind)`, and the few casts to a plain type that Arrow cannot do.
 
-    Those are dictionaries of string views, wherever they are nested: polars' categoricals.
+    It has no kernel for dictionaries of string views (polars' categoricals), wherever they are nested, and
+    makes invalid arrays of list views in which all is null.
     """
     try:
+        if pa.types.is_list_view(array.type) or pa.types.is_large_list_view(array.type):
+            raise pa.ArrowNotImplementedError("list views")
         return array.cast(kind)
     except pa.ArrowNotImplementedError:
         if pa.types.is_dictionary(array.type):

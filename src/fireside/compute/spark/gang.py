@@ -18,6 +18,7 @@ from pyspark import BarrierTaskContext
 from pyspark.sql import DataFrame, SparkSession
 
 from fireside.compute.dataset import TableDataset
+from fireside.compute.gang import gang
 from fireside.compute.outcome import Outcome, outcome_of, settle
 from fireside.compute.rabit import member, tracker
 from fireside.core.errors import CollectiveError
@@ -74,6 +75,9 @@ def run_gang(frame: DataFrame, origin: DataFrame, job: GangJob) -> dict[str, Any
             outcomes = run_stage(plan, world_size, tracker_host(session), job)
         except UnsuitablePlanError:
             continue
+        if not outcomes:
+            # Spark found out that there are no rows, and ran no task at all.
+            return gang(TableDataset(job.schema.empty_table()), job.worker, *job.arguments)
         return settle(job.name, outcomes)
     raise CollectiveError(
         f"{job.name}: Spark made other partitions than the {slots} asked for: cache the frame first, "
