@@ -28,7 +28,7 @@ def random_rows(collective: Collective, rows: WeightedRows, k: int, seed: int) -
     are drawn.
     """
     drawn = DrawnRows.none()
-    for matrix, weights, hashes in rows:
+    for matrix, weights, hashes, _ in rows:
         possible = np.flatnonzero(weights > 0)
         times = -np.log(uniform(hashes[possible], seed, 0)) / weights[possible]
         drawn = (drawn + DrawnRows(matrix[possible], hashes[possible], times)).least(k)
@@ -43,8 +43,8 @@ def kmeans_parallel(collective: Collective, rows: WeightedRows, k: int, seed: in
         if total == 0:
             break
         drawn = DrawnRows.none()
-        for matrix, weights, hashes in rows:
-            costs = weights * squared_distances(matrix, chosen.matrix).min(axis=1)
+        for matrix, weights, hashes, norms in rows:
+            costs = weights * squared_distances(matrix, chosen.matrix, norms).min(axis=1)
             chances = uniform(hashes, seed, step)
             kept = np.flatnonzero(chances < 2.0 * k * costs / total)
             drawn += DrawnRows(matrix[kept], hashes[kept], chances[kept])
@@ -91,14 +91,16 @@ def weighted_kmeans(points: FloatArray, weights: FloatArray, k: int, seed: int) 
 
 
 def _total_cost(collective: Collective, rows: WeightedRows, centres: Matrix) -> float:
-    cost = sum(float(weights @ squared_distances(matrix, centres).min(axis=1)) for matrix, weights, _ in rows)
-    return float(collective.allreduce(np.array([cost]))[0])
+    cost = np.zeros(1)
+    for matrix, weights, _, norms in rows:
+        cost += weights @ squared_distances(matrix, centres, norms).min(axis=1)
+    return float(collective.allreduce(cost)[0])
 
 
 def _weights_of(collective: Collective, rows: WeightedRows, centres: Matrix) -> FloatArray:
     """float64[M], the weight of the rows that are nearest to each candidate."""
     totals = np.zeros(centres.shape[0])
-    for matrix, weights, _ in rows:
-        nearest = squared_distances(matrix, centres).argmin(axis=1)
+    for matrix, weights, _, norms in rows:
+        nearest = squared_distances(matrix, centres, norms).argmin(axis=1)
         totals += np.bincount(nearest, weights, minlength=len(totals))
     return collective.allreduce(totals)

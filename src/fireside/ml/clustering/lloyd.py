@@ -12,7 +12,7 @@ from fireside.compute import Collective, Dataset
 from fireside.core.errors import InputError
 from fireside.ml.clustering.kmeans_parallel import kmeans_parallel, random_rows
 from fireside.ml.clustering.matrix import FloatArray, squared_distances, squared_norms, sums_by_group
-from fireside.ml.clustering.weighted_rows import WeightedRows
+from fireside.ml.clustering.weighted_rows import Block, WeightedRows
 
 if TYPE_CHECKING:
     from fireside.ml.clustering.kmeans import KMeans
@@ -65,14 +65,30 @@ def _pass(
     """Sums float64[K, D] and weights float64[K, 1] of the rows nearest to each centre, and the total cost."""
     k, size = centres.shape
     sums, totals, cost = np.zeros((k, size)), np.zeros(k), 0.0
-    for matrix, weights, _ in rows:
-        distances = squared_distances(matrix, centres)
-        nearest = distances.argmin(axis=1)
-        cost += float(weights @ distances[np.arange(len(nearest)), nearest])
-        totals += np.bincount(nearest, weights, minlength=k)
-        sums += sums_by_group(matrix, weights, nearest, k)
+    for block in rows:
+        block_sums, block_totals, block_cost = _block_pass(block, centres)
+        sums += block_sums
+        totals += block_totals
+        cost += block_cost
     packed = collective.allreduce(np.concatenate([sums.reshape(-1), totals, [cost]]))
     return packed[: k * size].reshape(k, size), packed[k * size : -1, None], float(packed[-1])
+
+
+def _block_pass(block: Block, centres: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+    matrix, weights, _, norms = block
+    if not isinstance(matrix, np.ndarray):
+        from fireside.ml.clustering.sparse_pass import sparse_pass
+
+        across, lengths = np.ascontiguousarray(centres.T), squared_norms(centres)
+        sums, totals, cost = sparse_pass(
+            matrix.indptr, matrix.indices, matrix.data, weights, norms, across, lengths
+        )
+        return sums.T, totals, cost
+    distances = squared_distances(matrix, centres, norms)
+    nearest = distances.argmin(axis=1)
+    cost = float(weights @ distances[np.arange(len(nearest)), nearest])
+    totals = np.bincount(nearest, weights, minlength=len(centres)).astype(np.float64, copy=False)
+    return sums_by_group(matrix, weights, nearest, len(centres)), totals, cost
 
 
 def _start(collective: Collective, rows: WeightedRows, stage: "KMeans") -> FloatArray:
@@ -95,7 +111,7 @@ def _any_sparse(collective: Collective, rows: WeightedRows) -> bool:
 def _mean(collective: Collective, rows: WeightedRows) -> FloatArray | None:
     """float64[D], the weighted mean of all rows; `None` where nothing has weight."""
     sums, total = np.zeros(0), 0.0
-    for matrix, weights, _ in rows:
+    for matrix, weights, _, _ in rows:
         sums = np.asarray(matrix.T @ weights) + (sums if len(sums) else 0.0)
         total += float(weights.sum())
     size = int(collective.allreduce(np.array([len(sums)]), "max")[0])

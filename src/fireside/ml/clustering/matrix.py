@@ -53,8 +53,13 @@ def dense_product(matrix: Matrix, centres: Matrix) -> FloatArray:
     return product if isinstance(product, np.ndarray) else product.toarray()
 
 
-def squared_distances(matrix: Matrix, centres: Matrix) -> FloatArray:
+def squared_distances(matrix: Matrix, centres: Matrix, norms: FloatArray | None = None) -> FloatArray:
     """float64[N, K], |x|^2 - 2 x . c + |c|^2, never below 0.
+
+    Args:
+        matrix: [N, D].
+        centres: [K, D].
+        norms: `squared_norms(matrix)`, where they are known.
 
     >>> squared_distances(np.array([[0.0, 0.0], [3.0, 4.0]]), np.array([[0.0, 0.0]]))
     array([[ 0.],
@@ -63,7 +68,7 @@ def squared_distances(matrix: Matrix, centres: Matrix) -> FloatArray:
     distances = dense_product(matrix, centres)
     distances *= -2.0
     distances += squared_norms(centres)
-    distances += squared_norms(matrix)[:, None]
+    distances += (squared_norms(matrix) if norms is None else norms)[:, None]
     return np.maximum(distances, 0.0, out=distances)
 
 

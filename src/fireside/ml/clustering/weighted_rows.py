@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from fireside.compute import Dataset, TableDataset
 from fireside.core.errors import InputError
-from fireside.ml.clustering.matrix import FloatArray, Matrix
+from fireside.ml.clustering.matrix import FloatArray, Matrix, squared_norms
 from fireside.ml.columns import column_label, column_without_nulls, read_vectors
 from fireside.ml.linalg import VectorBlock
 from fireside.ml.param.shared import HasDistanceMeasure, HasFeaturesCol, HasWeightCol
@@ -35,11 +35,13 @@ class Block(NamedTuple):
         matrix: [N, D], dense or CSR.
         weights: float64[N].
         hashes: uint64[N], of the content of each row, before the origin was moved.
+        norms: float64[N], squared lengths.
     """
 
     matrix: Matrix
     weights: FloatArray
     hashes: npt.NDArray[np.uint64]
+    norms: FloatArray
 
 
 class WeightedRows:
@@ -76,7 +78,8 @@ class WeightedRows:
     def _moved(self, block: Block) -> Block:
         if self._origin is None or not isinstance(block.matrix, np.ndarray):
             return block
-        return block._replace(matrix=block.matrix - self._origin)
+        matrix = block.matrix - self._origin
+        return block._replace(matrix=matrix, norms=squared_norms(matrix))
 
     def _read(self) -> Iterator[Block]:
         from fireside.ml.clustering.row_hash import row_hashes
@@ -85,7 +88,8 @@ class WeightedRows:
         for batch in self._rows.batches():
             matrix = feature_matrix(self._stage, batch, size=size)
             size = matrix.shape[1]
-            yield self._moved(Block(matrix, self._weights(batch), row_hashes(matrix)))
+            block = Block(matrix, self._weights(batch), row_hashes(matrix), squared_norms(matrix))
+            yield self._moved(block)
 
     def _weights(self, batch: pa.RecordBatch) -> FloatArray:
         name = self._stage._weight_column()

@@ -2,7 +2,7 @@
 
 The mean squared distance of x to the rows of a cluster is |x|^2 + Psi - 2 x . Y, where Y is the mean of those
 rows and Psi the mean of their squared lengths; so a cluster is known by Y and Psi alone. Cosine distances are
-half of that between rows of length 1. Source: Rousseeuw, "Silhouettes", 1987; Spark uses this closed form too.
+half of that between rows of length 1. Source: Rousseeuw, "Silhouettes", 1987; Spark uses this form too.
 
 Shapes: N rows of a block, D features, K clusters.
 """
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from fireside.compute import Collective, Dataset
 from fireside.core.errors import InputError
-from fireside.ml.clustering.matrix import FloatArray, dense_product, squared_norms, sums_by_group
+from fireside.ml.clustering.matrix import FloatArray, dense_product, sums_by_group
 from fireside.ml.clustering.weighted_rows import Block, WeightedRows
 from fireside.ml.columns import column_label, column_without_nulls
 
@@ -38,7 +38,7 @@ def mean_silhouette(
     sums, squares, weights_K = np.zeros((0, 0)), np.zeros(k), np.zeros(k)
     for block, places in _placed(rows, dataset, stage, clusters):
         sums = sums_by_group(block.matrix, block.weights, places, k) + (sums if sums.size else 0.0)
-        squares += np.bincount(places, block.weights * squared_norms(block.matrix), minlength=k)
+        squares += np.bincount(places, block.weights * block.norms, minlength=k)
         weights_K += np.bincount(places, block.weights, minlength=k)
     size = int(collective.allreduce(np.array([sums.shape[1]]), "max")[0])
     sums = collective.allreduce(sums if sums.shape[1] == size else np.zeros((k, size)))
@@ -56,8 +56,9 @@ def mean_silhouette(
 def silhouettes(
     block: Block, places: npt.NDArray[np.intp], means: FloatArray, squares: FloatArray, weights_K: FloatArray
 ) -> FloatArray:
-    """float64[N], (b - a) / max(a, b): a is the mean distance to the other rows of the own cluster, b the least
-    mean distance to another cluster.
+    """float64[N], (b - a) / max(a, b) of each row.
+
+    a is the mean distance to the other rows of its own cluster, b the least mean distance to another cluster.
 
     Args:
         block: the rows.
@@ -69,7 +70,7 @@ def silhouettes(
     distances = dense_product(block.matrix, means)
     distances *= -2.0
     distances += squares
-    distances += squared_norms(block.matrix)[:, None]
+    distances += block.norms[:, None]
     np.maximum(distances, 0.0, out=distances)
     every = np.arange(len(places))
     own_weight = weights_K[places]

@@ -82,13 +82,20 @@ class LSHModel(RowTransform, LSHParams, Model):
         table_a = self._hashed(open_frame(datasetA))
         table_b = table_a if datasetB is datasetA else self._hashed(open_frame(datasetB))
         a, b = self._block(table_a), self._block(table_b)
-        rows_a, rows_b, distances = [], [], []
+        rows_a: list[npt.NDArray[np.intp]] = []
+        rows_b: list[npt.NDArray[np.intp]] = []
+        distances: list[FloatArray] = []
         for left, right in candidate_pairs(hash_array(table_a, self), hash_array(table_b, self)):
+            if table_b is table_a:
+                # A frame joined with itself: the distance of each pair is computed one way only.
+                once = left <= right
+                left, right = left[once], right[once]
             found = self._distances(a, b, left, right)
             near = found < threshold
-            rows_a.append(left[near])
-            rows_b.append(right[near])
-            distances.append(found[near])
+            both = near & (left < right) if table_b is table_a else np.zeros_like(near)
+            rows_a += [left[near], right[both]]
+            rows_b += [right[near], left[both]]
+            distances += [found[near], found[both]]
         empty = [np.zeros(0, np.intp)]
         columns = {
             "datasetA": _structs(table_a, np.concatenate(rows_a or empty)),

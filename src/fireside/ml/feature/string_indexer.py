@@ -120,8 +120,11 @@ class StringIndexerModel(RowTransform, StringIndexerParams, Model):
         return self.labelsArray[0]
 
     def __repr__(self) -> str:
-        columns = f", numInputCols={len(self.labelsArray)}" if self.isSet("inputCols") else ""
-        return f"StringIndexerModel: uid={self.uid}, handleInvalid={self.getHandleInvalid()}{columns}"
+        order = f", stringOrderType={self.getStringOrderType()}" if self.isSet("stringOrderType") else ""
+        read = f", numInputCols={len(self.getInputCols())}" if self.isSet("inputCols") else ""
+        made = f", numOutputCols={len(self.getOutputCols())}" if self.isSet("outputCols") else ""
+        shown = f"uid={self.uid}, handleInvalid={self.getHandleInvalid()}{order}{read}{made}"
+        return f"StringIndexerModel: {shown}"
 
     def _output_fields(self, schema: pa.Schema) -> list[pa.Field]:
         fields = []

@@ -1,0 +1,255 @@
+"""One small problem for every stage: what the contract suite and the comparison with Spark run on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from fireside.ml.base import Estimator, PipelineStage
+from fireside.ml.clustering import KMeans
+from fireside.ml.feature import (
+    IDF,
+    BucketedRandomProjectionLSH,
+    CountVectorizer,
+    HashingTF,
+    IndexToString,
+    MinHashLSH,
+    NGram,
+    Normalizer,
+    RegexTokenizer,
+    StandardScaler,
+    StopWordsRemover,
+    StringIndexer,
+    Tokenizer,
+    VectorAssembler,
+)
+from fireside.ml.linalg import DenseVector, SparseVector, VectorBlock
+
+TEXTS = [
+    "The quick brown fox  jumps",
+    "over the LAZY dog; dog dog",
+    " leading and trailing ",
+    "Straße ÄÖÜ naïve ΣΊΣΥΦΟΣ",
+    "tabs\tand\nlines\r\nmixed",
+    "a b c d e f g a b a",
+    "",
+    "numbers 1 22 333 4444, and_underscores",
+]
+WORDS = [["a", "b", "a"], ["The", "cat"], [], ["b", "c", "d", "e", "b"], ["x"], ["the", "é", "Z"]]
+LABELS = ["b", "a", "c", "b", "é", "b", "a", "Z"]
+
+
+def frame_of(**columns: Any) -> pa.Table:
+    rows = len(next(iter(columns.values())))
+    return pa.table({"id": np.arange(rows), **columns})
+
+
+def vectors_of(*vectors: Any) -> pa.Array:
+    return VectorBlock.arrow_from_vectors(vectors)
+
+
+DENSE = vectors_of(*[DenseVector(row) for row in np.random.default_rng(5).normal(3, 2, (12, 4))])
+MIXED = vectors_of(
+    DenseVector([1.0, 0.0, 3.0, -2.0]),
+    SparseVector(4, {0: 2.0, 3: 1.0}),
+    SparseVector(4, {1: 5.0}),
+    SparseVector(4, {0: 0.0, 2: 4.0}),
+    DenseVector([0.0, 0.0, 0.0, 0.0]),
+    SparseVector(4, {}),
+)
+SETS = vectors_of(
+    SparseVector(9, dict.fromkeys([0, 2, 3], 1.0)),
+    SparseVector(9, dict.fromkeys([0, 2], 1.0)),
+    DenseVector([0, 0, 0, 0, 1, 1, 0, 0, 1]),
+    SparseVector(9, dict.fromkeys([4, 5, 7], 2.0)),
+    SparseVector(9, {0: 0.0, 4: 1.0, 5: 1.0}),
+)
+BLOBS = vectors_of(
+    *[
+        DenseVector(centre + offset)
+        for centre in np.array([[0.0, 0.0], [9.0, 9.0], [0.0, 20.0]])
+        for offset in np.array([[0.0, 0.5], [0.25, -0.5], [-0.25, 0.0], [0.5, 0.25]])
+    ]
+)
+DIRECTIONS = vectors_of(
+    *[SparseVector(5, {0: 1.0 + i, 1: 0.1 * i}) for i in range(4)],
+    *[SparseVector(5, {3: 2.0, 4: 0.2 * i}) for i in range(4)],
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A stage and a frame for it.
+
+    Attributes:
+        stage: makes the stage.
+        frame: the rows; `id` orders them.
+        reads: the columns that the stage reads.
+        nulls: whether null in those columns is an error ("error"), or has a meaning of its own ("allowed").
+        fits_nothing: whether an estimator can be fitted to no rows.
+        digits: relative error allowed against Spark.
+    """
+
+    stage: Callable[[], PipelineStage]
+    frame: pa.Table
+    reads: tuple[str, ...]
+    nulls: str = "error"
+    fits_nothing: bool = False
+    digits: float = 0.0
+    tags: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def is_estimator(self) -> bool:
+        return isinstance(self.stage(), Estimator)
+
+    def fitted(self, frame: Any) -> Any:
+        """The stage itself, or the model it fits to a frame."""
+        stage = self.stage()
+        return stage.fit(frame) if isinstance(stage, Estimator) else stage
+
+
+text, words = frame_of(text=TEXTS), frame_of(words=WORDS)
+mixed, dense = frame_of(v=MIXED), frame_of(v=DENSE)
+numbers = frame_of(
+    a=[1.5, 0.0, -2.0, 0.0],
+    b=pa.array([1, 0, 3, 0]),
+    c=[True, False, True, False],
+    v=vectors_of(
+        DenseVector([1, 2]), SparseVector(2, {}), SparseVector(2, {1: 2.0}), DenseVector([0, 0])
+    ),
+)
+
+CASES = {
+    "Tokenizer": Case(lambda: Tokenizer(inputCol="text", outputCol="out"), text, ("text",)),
+    "RegexTokenizer": Case(lambda: RegexTokenizer(inputCol="text", outputCol="out"), text, ("text",)),
+    "RegexTokenizer words": Case(
+        lambda: RegexTokenizer(inputCol="text", outputCol="out", pattern="\\W+", minTokenLength=2),
+        text,
+        ("text",),
+    ),
+    "RegexTokenizer find": Case(
+        lambda: RegexTokenizer(
+            inputCol="text", outputCol="out", pattern="\\w+", gaps=False, toLowercase=False
+        ),
+        text,
+        ("text",),
+    ),
+    "RegexTokenizer alternatives": Case(
+        lambda: RegexTokenizer(inputCol="text", outputCol="out", pattern="\\p{Punct}|the|\\s", minTokenLength=0),
+        text,
+        ("text",),
+    ),
+    "StopWordsRemover": Case(lambda: StopWordsRemover(inputCol="words", outputCol="out"), words, ("words",)),
+    "StopWordsRemover case": Case(
+        lambda: StopWordsRemover(
+            inputCols=["words", "more"], outputCols=["o1", "o2"], caseSensitive=True, stopWords=["a", "The"]
+        ),
+        frame_of(words=WORDS, more=WORDS[::-1]),
+        ("words", "more"),
+    ),
+    "NGram": Case(lambda: NGram(inputCol="words", outputCol="out"), words, ("words",)),
+    "NGram 3": Case(lambda: NGram(n=3, inputCol="words", outputCol="out"), words, ("words",)),
+    "HashingTF": Case(
+        lambda: HashingTF(inputCol="words", outputCol="out", numFeatures=1000), words, ("words",)
+    ),
+    "HashingTF binary": Case(
+        lambda: HashingTF(inputCol="n", outputCol="out", numFeatures=64, binary=True),
+        frame_of(n=[[1.0, 2.5, -0.0, 1.0], [], [1e300]]),
+        ("n",),
+    ),
+    "CountVectorizer": Case(
+        lambda: CountVectorizer(inputCol="words", outputCol="out", minDF=2.0),
+        words,
+        ("words",),
+        fits_nothing=True,
+    ),
+    "CountVectorizer shares": Case(
+        lambda: CountVectorizer(inputCol="words", outputCol="out", minTF=0.3, maxDF=0.4, minDF=0.3, binary=True),
+        words,
+        ("words",),
+        fits_nothing=True,
+    ),
+    "IDF": Case(lambda: IDF(inputCol="v", outputCol="out"), mixed, ("v",), digits=1e-15),
+    "IDF minimum": Case(lambda: IDF(inputCol="v", outputCol="out", minDocFreq=2), dense, ("v",), digits=1e-15),
+    "Normalizer": Case(lambda: Normalizer(inputCol="v", outputCol="out"), mixed, ("v",), digits=1e-15),
+    "Normalizer 3": Case(lambda: Normalizer(inputCol="v", outputCol="out", p=3.0), dense, ("v",), digits=1e-14),
+    "Normalizer inf": Case(
+        lambda: Normalizer(inputCol="v", outputCol="out", p=float("inf")), mixed, ("v",), digits=1e-15
+    ),
+    "VectorAssembler": Case(
+        lambda: VectorAssembler(inputCols=["a", "b", "c", "v"], outputCol="out"),
+        numbers,
+        ("a", "b", "c", "v"),
+    ),
+    "VectorAssembler skip": Case(
+        lambda: VectorAssembler(inputCols=["a", "v"], outputCol="out", handleInvalid="skip"),
+        numbers.set_column(1, "a", pa.array([1.0, float("nan"), None, 2.0])),
+        ("a", "v"),
+        nulls="allowed",
+    ),
+    "StandardScaler": Case(lambda: StandardScaler(inputCol="v", outputCol="out"), mixed, ("v",), digits=1e-13),
+    "StandardScaler mean": Case(
+        lambda: StandardScaler(inputCol="v", outputCol="out", withMean=True), dense, ("v",), digits=1e-12
+    ),
+    "StandardScaler mean only": Case(
+        lambda: StandardScaler(inputCol="v", outputCol="out", withMean=True, withStd=False),
+        mixed,
+        ("v",),
+        digits=1e-13,
+    ),
+    "StringIndexer": Case(
+        lambda: StringIndexer(inputCol="c", outputCol="out"),
+        frame_of(c=LABELS),
+        ("c",),
+        nulls="allowed",
+        fits_nothing=True,
+        tags=frozenset({"optional input"}),
+    ),
+    "StringIndexer keep": Case(
+        lambda: StringIndexer(
+            inputCols=["c", "n"],
+            outputCols=["o1", "o2"],
+            handleInvalid="keep",
+            stringOrderType="alphabetDesc",
+        ),
+        frame_of(c=[*LABELS[:-1], None], n=[1.0, 1e7, 1.0, 0.1, 1e-5, 123456.789, 3.0, 0.1]),
+        ("c", "n"),
+        nulls="allowed",
+        fits_nothing=True,
+        tags=frozenset({"optional input"}),
+    ),
+    "IndexToString": Case(
+        lambda: IndexToString(inputCol="i", outputCol="out", labels=["x", "y"]),
+        frame_of(i=[1.0, 0.0, 1.0]),
+        ("i",),
+    ),
+    "MinHashLSH": Case(
+        lambda: MinHashLSH(inputCol="v", outputCol="out", seed=12345, numHashTables=3),
+        frame_of(v=SETS),
+        ("v",),
+    ),
+    "BucketedRandomProjectionLSH": Case(
+        lambda: BucketedRandomProjectionLSH(
+            inputCol="v", outputCol="out", seed=7, numHashTables=3, bucketLength=1.5
+        ),
+        dense,
+        ("v",),
+    ),
+    "KMeans": Case(
+        lambda: KMeans(featuresCol="v", k=3, seed=11), frame_of(v=BLOBS), ("v",), digits=1e-12
+    ),
+    "KMeans cosine": Case(
+        lambda: KMeans(featuresCol="v", predictionCol="p", k=2, seed=11, distanceMeasure="cosine"),
+        frame_of(v=DIRECTIONS),
+        ("v",),
+        digits=1e-12,
+    ),
+    "KMeans random weighted": Case(
+        lambda: KMeans(featuresCol="v", k=3, seed=4, initMode="random", weightCol="w", maxIter=50),
+        frame_of(v=BLOBS, w=np.linspace(0.5, 2.0, len(BLOBS))),
+        ("v", "w"),
+        digits=1e-12,
+    ),
+}
