@@ -26,8 +26,8 @@ def ask(
     console = Console()
     if trace:
         for turn in answer.turns:
-            console.print(turn.role, style="bold", markup=False)
-            console.print(turn.text, highlight=False, markup=False)
+            console.print(turn["role"], style="bold", markup=False)
+            console.print(turn["text"], highlight=False, markup=False)
     console.print(answer.text or "no answer", style="bold" if answer.text else "yellow", markup=False)
     for citation in answer.citations:
         console.print(f"  {citation.document_id}: {citation.title}", highlight=False, markup=False)

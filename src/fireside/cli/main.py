@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
-from fireside.cli import ask, demo, index, report
+from fireside.cli.ask import ask
+from fireside.cli.demo import demo
+from fireside.cli.index import index
+from fireside.cli.report import report
 from fireside.core.errors import FiresideError
 
 __all__ = ["app", "main"]
@@ -21,10 +24,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("demo")(demo.demo)
-app.command("index")(index.index)
-app.command("ask")(ask.ask)
-app.command("report")(report.report)
+app.command("demo")(demo)
+app.command("index")(index)
+app.command("ask")(ask)
+app.command("report")(report)
 
 
 @app.callback(invoke_without_command=True)

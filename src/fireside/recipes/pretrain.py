@@ -88,7 +88,9 @@ def pretrain(directory: Path, texts: Mapping[str, Sequence[str]], settings: Pret
     losses = {}
     for name, source in zip(BRANCHES, (runs.base, runs.upsampled), strict=True):
         model = train_branch(directory, name, source, runs.branch_step, model_config, settings)
-        held_out = {domain: spread_batches(loader, HELD_OUT_BATCHES) for domain, loader in runs.held_out.items()}
+        held_out = {
+            domain: spread_batches(loader, HELD_OUT_BATCHES) for domain, loader in runs.held_out.items()
+        }
         losses[name] = {domain: one.loss for domain, one in held_out_losses(model, held_out).items()}
     return summary(directory, runs, model_config, settings, losses)
 

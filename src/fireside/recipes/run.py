@@ -33,12 +33,14 @@ class StageRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         name: the stage.
+        title: what the terminal called it.
         seconds: wall time.
         peak_memory_mib: the most resident memory the process had used by the end of the stage.
         result: JSON-ready facts for later stages and the report.
     """
 
     name: str
+    title: str
     seconds: float
     peak_memory_mib: float
     result: dict[str, Any]
@@ -92,6 +94,7 @@ class Run:
             result = work()
         record = StageRecord(
             name=name,
+            title=title,
             seconds=round(time.perf_counter() - start, 3),
             peak_memory_mib=round(peak.mib, 1),
             result=result,
