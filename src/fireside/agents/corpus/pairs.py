@@ -22,7 +22,7 @@ def key_value_pairs(text: str, title: str = "") -> list[tuple[str, str]]:
     pairs = []
     for start, end, section in sections_of(text):
         for match in _PAIR.finditer(text, start, end):
-            key, value = match.group(1).strip(), match.group(2).strip(" *_")
+            key, value = match.group(1).strip(), match.group(2).replace("`", "").strip(" *_")
             if len(key.split()) <= 6 and value:
                 pairs.append((f"{section} - {key}" if section and section != title else key, value))
     return pairs

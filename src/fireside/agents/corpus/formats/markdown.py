@@ -80,7 +80,10 @@ def _tables(lines: list[str]) -> list[tuple[str, str]]:
 
 
 def _cells(line: str) -> list[str]:
-    return [cell.strip(" *_`") for cell in line.strip().removeprefix("|").removesuffix("|").split("|")]
+    return [
+        cell.replace("`", "").strip(" *_")
+        for cell in line.strip().removeprefix("|").removesuffix("|").split("|")
+    ]
 
 
 def _capitalised(front: str) -> str:
