@@ -46,7 +46,7 @@ class Bm25Index:
         bm25s = require("bm25s", extra="agents")
         try:
             self._index: Any = bm25s.BM25.load(directory, mmap=True, show_progress=False)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
             raise CorruptFileError(
                 f"{directory} is not a BM25 index ({error}): delete it and build it again"
             ) from error

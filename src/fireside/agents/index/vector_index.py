@@ -60,7 +60,7 @@ class VectorIndex:
             else:
                 self._graph = self._usearch.Index.restore(str(directory / GRAPH), view=True)
                 self.dimensions = int(self._graph.ndim)
-        except (OSError, ValueError, IndexError, AttributeError, RuntimeError) as error:
+        except (OSError, EOFError, ValueError, IndexError, AttributeError, RuntimeError) as error:
             raise CorruptFileError(
                 f"{directory} holds no vectors that can be read ({error}): delete it and build it again"
             ) from error
