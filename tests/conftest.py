@@ -47,6 +47,12 @@ def need_spark() -> None:
         need(False, "pyspark is missing: pip install 'fireside[spark]'", "FIRESIDE_REQUIRE_SPARK")
 
 
+def spark_home() -> Path:
+    import pyspark
+
+    return Path(pyspark.__file__).parent
+
+
 @pytest.fixture(scope="session")
 def spark() -> Iterator[Any]:
     """A classic session on a real cluster of two executors, each a process of its own, with one core."""
@@ -54,15 +60,16 @@ def spark() -> Iterator[Any]:
     from fireside.compute.spark import local_session
 
     session = local_session("local-cluster[2,1,1024]", settings=SPARK_SETTINGS)
+    logs = spark_home() / "work" / session.sparkContext.applicationId
     yield session
     session.stop()
+    shutil.rmtree(logs, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def spark_connect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A Spark Connect session with a server of its own, in another process, with two slots."""
     need_spark()
-    import pyspark
     from pyspark.sql.connect.session import SparkSession
 
     from fireside.compute.spark.session import local_settings
@@ -76,7 +83,7 @@ def spark_connect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         "spark.connect.grpc.binding.address": "127.0.0.1",
         "spark.connect.grpc.binding.port": str(port),
     }
-    home = Path(pyspark.__file__).parent
+    home = spark_home()
     command = [str(home / "bin" / "spark-submit"), "--master", "local[2]"]
     for key, value in settings.items():
         command += ["--conf", f"{key}={value}"]

@@ -1,5 +1,7 @@
 """What is Spark's alone: plans, partitions, types, lost processes."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 
 from fireside.compute import Collective, Dataset, as_dataset, gang, like, map_batches
 from fireside.compute.schema import VECTOR_TYPE
-from fireside.core.errors import CollectiveError, SchemaError
+from fireside.core.errors import CollectiveError, ConfigError, SchemaError
 
 pytestmark = pytest.mark.spark
 
@@ -81,7 +83,7 @@ def test_the_size_of_a_gang_can_be_set(spark: Any) -> None:
     try:
         assert [int(count[0]) for count in gang(as_dataset(spark.range(9)), sizes)["rows"]] == [9]
         spark.conf.set("spark.fireside.gang.size", "many")
-        with pytest.raises(CollectiveError, match=r"gang\.size must be a number of tasks, .* got 'many'"):
+        with pytest.raises(ConfigError, match=r"gang\.size must be a number of tasks, .* got 'many'"):
             gang(as_dataset(spark.range(9)), sizes)
     finally:
         spark.conf.unset("spark.fireside.gang.size")
@@ -182,3 +184,15 @@ def test_a_whole_column_is_summed_alike_by_spark_and_by_a_gang(spark: Any) -> No
 
     expected = frame.selectExpr("sum(x) as total").collect()[0]["total"]
     assert float(gang(as_dataset(frame), total)["total"]) == pytest.approx(expected, rel=1e-12)
+
+
+def test_libsvm_files_are_read_as_spark_reads_them(spark: Any) -> None:
+    import pyspark
+
+    path = Path(pyspark.__file__).parent / "data" / "mllib" / "sample_libsvm_data.txt"
+    ours = as_dataset(path, format="libsvm")
+    frame = spark.read.format("libsvm").load(str(path))
+    theirs = as_dataset(frame)
+    assert ours.to_table().equals(theirs.to_table())
+    found = json.loads(theirs.schema.field("features").metadata[b"SPARK::metadata::json"])
+    assert str(found["numFeatures"]).encode() == ours.schema.field("features").metadata[b"numFeatures"]

@@ -1,64 +1,58 @@
 """JSON Lines: one object a line; fields and types are learnt from the first block, and then held to.
 
 A field that a line lacks is null. A field that the schema lacks is an error, since dropping it would lose
-data.
+data. Arrow's own streaming reader is not used: it holds some forty blocks at once, and no line may be longer
+than one.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.json as pa_json
 
 from fireside.compute.formats.file_format import FileFormat, Schemas, agree_on_inferred
+from fireside.compute.formats.line_blocks import line_blocks
 from fireside.compute.schema import plain_schema
 from fireside.core.errors import InputError, SchemaError
 
 __all__ = ["JSONL"]
 
-BLOCK_BYTES = 16 << 20
-"""Read at once; no line may be longer."""
-
 
 def read_schema(file: Path) -> pa.Schema:
-    """The fields of the first block; a file without bytes has no lines, and no fields."""
-    if file.stat().st_size == 0:
-        return pa.schema([])
-    with opened(file, pa_json.ParseOptions()) as reader:
-        return plain_schema(reader.schema)
+    """The fields of the first block; a file without lines has none."""
+    for first, block in line_blocks(file):
+        if not block.isspace():
+            return plain_schema(parse(block, pa_json.ParseOptions(), file, first).schema)
+    return pa.schema([])
 
 
 def read_batches(
     file: Path, schema: pa.Schema, columns: list[str], batch_rows: int
 ) -> Iterator[pa.RecordBatch]:
     """Batches of the named columns, with exactly the types of `schema`."""
-    if file.stat().st_size == 0:
-        return
-    parse = pa_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
-    with opened(file, parse) as reader:
-        for block in reader:
-            for start in range(0, block.num_rows, batch_rows):
-                yield block.slice(start, batch_rows).select(columns)
+    options = pa_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
+    for first, block in line_blocks(file):
+        if not block.isspace():
+            yield from (
+                parse(block, options, file, first).select(columns).to_batches(max_chunksize=batch_rows)
+            )
 
 
-@contextmanager
-def opened(file: Path, parse: pa_json.ParseOptions) -> Iterator[pa.RecordBatchReader]:
-    """A reader of a file's blocks, or an error that names the file."""
+def parse(block: bytes, options: pa_json.ParseOptions, file: Path, first: int) -> pa.Table:
+    """Some lines as a table, or an error that names the file and the lines."""
+    # One block for Arrow too, since no line may cross from one of its blocks into another.
+    whole = pa_json.ReadOptions(block_size=len(block) + 1, use_threads=False)
     try:
-        reader = pa_json.open_json(
-            file, read_options=pa_json.ReadOptions(block_size=BLOCK_BYTES), parse_options=parse
-        )
-        with reader:
-            yield reader
+        return pa_json.read_json(pa.BufferReader(block), read_options=whole, parse_options=options)
     except pa.ArrowInvalid as error:
+        where = f"{file}, in the lines from {first} on"
         if "changed from" in str(error) or "unexpected field" in str(error):
             raise SchemaError(
-                f"{file}: {error}; fields were learnt from the start of the files: give schema="
+                f"{where}: {error}; there must be one object a line, with the fields and types that the "
+                "files begin with: give schema="
             ) from error
-        raise InputError(f"{file} cannot be read as JSON Lines (one object a line): {error}") from error
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{file} cannot be read as JSON Lines (one object a line): {error}") from error
+        raise InputError(f"{where}, cannot be read as JSON Lines (one object a line): {error}") from error
 
 
 def agree(schemas: Schemas) -> pa.Schema:

@@ -14,12 +14,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fireside.compute.formats.file_format import FileFormat, Schemas
+from fireside.compute.formats.line_blocks import line_blocks
 from fireside.compute.schema import VECTOR_TYPE
 from fireside.core.errors import InputError, SchemaError
 
 __all__ = ["LIBSVM", "libsvm_schema"]
-
-BLOCK_BYTES = 4 << 20
 
 
 def libsvm_schema(num_features: int) -> pa.Schema:
@@ -68,18 +67,8 @@ def read_batches(
 
 def blocks_of_lines(file: Path) -> Iterator[tuple[int, list[bytes]]]:
     """Pieces of a file as the number of their first line, from 1, and the lines; comments are emptied."""
-    number, rest = 1, b""
-    try:
-        with pa.input_stream(file, compression="detect") as stream:
-            while block := stream.read(BLOCK_BYTES):
-                lines = (rest + block).split(b"\n")
-                rest = lines.pop()
-                yield number, [plain_line(line) for line in lines]
-                number += len(lines)
-    except OSError as error:
-        raise InputError(f"{file} cannot be read: {error}") from error
-    if rest:
-        yield number, [plain_line(rest)]
+    for number, block in line_blocks(file):
+        yield number, [plain_line(line) for line in block.split(b"\n")]
 
 
 def plain_line(line: bytes) -> bytes:
@@ -97,26 +86,35 @@ def parse(
     """
     filled = [line for line in lines if line]
     counts = np.array([line.count(b":") for line in filled], np.int64)
-    tokens = b" ".join(filled).replace(b":", b" ").split()
-    starts = np.cumsum(1 + 2 * counts) - (1 + 2 * counts)
-    try:
-        numbers = np.array(tokens, dtype=np.bytes_).astype(np.float64) if tokens else np.zeros(0)
-        assert numbers.size == int((1 + 2 * counts).sum())
+    lengths = 1 + 2 * counts
+    numbers = read_numbers(b" ".join(filled).replace(b":", b" "))
+    if numbers.size == int(lengths.sum()):
+        starts = np.cumsum(lengths) - lengths
         is_label = np.zeros(numbers.size, bool)
         is_label[starts] = True
         pairs = numbers[~is_label].reshape(-1, 2)
-        indices = pairs[:, 0].astype(np.int32)
-        ascending = np.diff(indices, prepend=0) > 0
-        # The first feature of a row may be anything from 1 on.
-        first_of_row = (np.cumsum(counts) - counts)[counts > 0]
-        ascending[first_of_row] = indices[first_of_row] >= 1
-        assert bool(np.all(indices == pairs[:, 0]))
-        assert bool(np.all(ascending))
-    except (ValueError, AssertionError):
-        for number, line in enumerate(lines, first):
-            check_line(line, file, number)
-        raise
-    return numbers[starts], counts, indices - 1, pairs[:, 1].copy()
+        if indices_are_good(pairs[:, 0], counts):
+            return numbers[starts], counts, pairs[:, 0].astype(np.int32) - 1, pairs[:, 1].copy()
+    for number, line in enumerate(lines, first):
+        check_line(line, file, number)
+    raise InputError(f"{file}, in the lines from {first} on, is not LIBSVM text")
+
+
+def read_numbers(text: bytes) -> npt.NDArray[np.float64]:
+    """All numbers of a text with blanks between them, or none at all where one is malformed."""
+    try:
+        return np.fromstring(text, sep=" ") if text else np.zeros(0)
+    except ValueError:
+        return np.zeros(0)
+
+
+def indices_are_good(indices: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]) -> bool:
+    """Whether indices are integers of 32 bits that ascend from 1 in each row of `counts` features."""
+    ascend = np.diff(indices, prepend=0.0) > 0
+    # The first of a row may be anything from 1 on.
+    first_of_row = (np.cumsum(counts) - counts)[counts > 0]
+    ascend[first_of_row] = indices[first_of_row] >= 1
+    return bool(np.all(ascend & (indices == np.floor(indices)) & (indices < 2**31)))
 
 
 def check_line(line: bytes, file: Path, number: int) -> None:
@@ -132,6 +130,8 @@ def check_line(line: bytes, file: Path, number: int) -> None:
             float(value)
             if integer(index, file, number) <= last:
                 raise ValueError(f"index {index.decode()} does not ascend from 1")
+            if int(index) >= 2**31:
+                raise ValueError(f"index {index.decode()} does not fit into 32 bits")
             last = int(index)
     except ValueError as error:
         if isinstance(error, InputError):

@@ -13,6 +13,9 @@ from fireside.core.errors import InputError
 
 __all__ = ["PARQUET"]
 
+BUFFER_BYTES = 1 << 20
+"""Read of a column at once; without it a column of a whole row group would lie in memory, compressed."""
+
 
 def read_schema(file: Path) -> pa.Schema:
     """The plain schema in a file's footer."""
@@ -25,7 +28,6 @@ def read_batches(
 ) -> Iterator[pa.RecordBatch]:
     """Batches of the named columns, row group after row group."""
     with opened(file) as parquet:
-        # pre_buffer would fetch whole row groups, and threads would hold several columns' pages more.
         yield from parquet.iter_batches(batch_size=batch_rows, columns=columns)
 
 
@@ -41,7 +43,7 @@ def opened(file: Path) -> Iterator[pq.ParquetFile]:
     if file.stat().st_size == 0:
         raise InputError(f"{file} is empty (0 bytes): an unfinished write? Delete it or write it again")
     try:
-        with pq.ParquetFile(file, pre_buffer=False) as parquet:
+        with pq.ParquetFile(file, pre_buffer=False, buffer_size=BUFFER_BYTES) as parquet:
             yield parquet
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{file} cannot be read as Parquet: {error}") from error

@@ -21,7 +21,7 @@ from fireside.compute.dataset import TableDataset
 from fireside.compute.gang import gang
 from fireside.compute.outcome import Outcome, outcome_of, settle
 from fireside.compute.rabit import member, tracker
-from fireside.core.errors import CollectiveError
+from fireside.core.errors import CollectiveError, ConfigError
 
 __all__ = ["GangJob", "num_slots", "run_gang", "tracker_host"]
 
@@ -136,11 +136,15 @@ def cached_partitions(frame: DataFrame) -> int | None:
 
 
 def num_slots(session: SparkSession) -> int:
-    """How many tasks of a barrier stage the cluster can run at once."""
+    """How many tasks of a barrier stage the cluster can run at once.
+
+    Raises:
+        ConfigError: the setting is no number, or is needed.
+    """
     given = session.conf.get(SIZE_SETTING, None)
     if given is not None:
         if not given.isdigit() or int(given) < 1:
-            raise CollectiveError(f"{SIZE_SETTING} must be a number of tasks, at least 1, got {given!r}")
+            raise ConfigError(f"{SIZE_SETTING} must be a number of tasks, at least 1, got {given!r}")
         return int(given)
     if not _is_connect(session):
         # The very number that Spark compares a barrier stage with; defaultParallelism may be set by hand.
@@ -148,7 +152,7 @@ def num_slots(session: SparkSession) -> int:
         profile = context.resourceProfileManager().defaultResourceProfile()
         return max(1, int(context.maxNumConcurrentTasks(profile)))
     if session.conf.get("spark.default.parallelism", None) is not None:
-        raise CollectiveError(
+        raise ConfigError(
             "spark.default.parallelism hides how many slots the cluster has: "
             f"set {SIZE_SETTING} to their number with session.conf.set"
         )
