@@ -3,8 +3,8 @@
     for each shard of documents:  encode, write, flush, rename     (.<name>.building/shard-00000, ...)
     at the end:                   link the shards into the domain, write its manifest, rename
 
-A build that is killed loses at most the shard in hand. Started again with the same texts it passes over what
-is done, comparing digests of the texts but encoding nothing; with other texts it stops and says so.
+A build that is killed loses at most what has not filled a shard. Started again with the same texts it passes
+over what is done, comparing digests of the texts but encoding nothing; with other texts it stops and says so.
 """
 
 import hashlib

@@ -179,18 +179,20 @@ def _rounded_share(
 
 def _piece_counts(piece: Piece, slots: int) -> list[int]:
     """Samples of each domain among the first slots of a piece, in Python's integers."""
-    counts = [0] * len(piece.weights)
+    # After every multiple of the sum of the weights all counts are exact, and everything starts anew.
+    rounds, rest = divmod(slots, sum(piece.weights))
+    counts = [rounds * weight for weight in piece.weights]
 
     def deal(tree: Tree, number: int) -> None:
         if isinstance(tree, Leaf):
-            counts[tree.domain] = number
+            counts[tree.domain] += number
         elif number:
             left, whole = _weight(tree.left, piece.weights), _weight(tree, piece.weights)
             to_left = (2 * number * left + whole) // (2 * whole)
             deal(tree.left, to_left)
             deal(tree.right, number - to_left)
 
-    deal(piece.tree, slots)
+    deal(piece.tree, rest)
     return counts
 
 

@@ -9,6 +9,7 @@ about where they lie.
 """
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,7 +18,7 @@ from fireside.core.errors import ConfigError
 from fireside.mixing.domain_size import DomainSize, num_sequences
 from fireside.mixing.interleave import MAX_SLOTS, Interleaving
 from fireside.mixing.planned_stage import PlannedStage, planned_stages
-from fireside.mixing.schedule import Schedule, check_domain_names
+from fireside.mixing.schedule import Schedule
 from fireside.mixing.shares import exact
 from fireside.mixing.stage import Stage
 
@@ -111,10 +112,17 @@ class Plan:
         Raises:
             ConfigError: the branch leaves at 0 or past the end, or does not fit (see `make_plan`).
         """
-        # The schedule of the branch alone checks names, order and lengths.
-        lead = Stage(name=" ", shares={self.domains[0].name: 1.0})
+        if not stages:
+            raise ConfigError("a branch needs at least one stage")
+        point = self.schedule.sequence_at(stages[0].start)
+        if not 0 < point < self.num_sequences:
+            raise ConfigError(
+                f"branch {stages[0].name!r} leaves at sequence {point}: the run has {self.num_sequences}, "
+                "choose one after its first"
+            )
+        # A schedule that is all lead up to the branch checks names, order and lengths of what follows.
+        lead = Stage(name="before the branch", shares={self.domains[0].name: 1.0})
         after = replace(self.schedule, stages=(lead, *stages), max_epochs_of={})
-        point = after.starts[1]
         kept = [replace(stage, stop=min(stage.stop, point)) for stage in self.stages if stage.start < point]
         new = planned_stages(after, self.domains)[1:]
         branched = Plan(schedule=self.schedule, domains=self.domains, stages=(*kept, *new))
@@ -127,10 +135,10 @@ class Plan:
         for domain in self.domains:
             lines[f"domain {domain.name}"] = f"{domain.num_tokens} tokens, checksum {domain.fingerprint}"
         for number, stage in enumerate(self.stages):
-            cut = "" if stage.length == stage.stop - stage.start else f", cut from {stage.length}"
-            start, end = (self._in_words(weights) for weights in (stage.weights, stage.end_weights))
-            ramp = "" if start == end else f", moving to {end}"
-            lines[f"stage {number}"] = f"sequences {stage.start} to {stage.stop}{cut}: {start}{ramp}"
+            words = f"sequences {stage.start} to {stage.stop}: {self._in_words(stage.weights)}"
+            if stage.weights != stage.end_weights:
+                words += f", moving to {self._in_words(stage.end_weights)} over {stage.length}"
+            lines[f"stage {number}"] = words
         return lines
 
     def _in_words(self, weights: tuple[int, ...]) -> str:
@@ -158,8 +166,6 @@ def make_plan(schedule: Schedule, domains: Sequence[DomainSize]) -> Plan:
     names = [domain.name for domain in domains]
     if len(set(names)) < len(names):
         raise ConfigError(f"two domains have one name: {', '.join(names)}")
-    for stage in schedule.stages:
-        check_domain_names(f"stage {stage.name!r}", stage.domains, names)
     if schedule.num_sequences > MAX_SLOTS:
         raise ConfigError(f"a run has at most {MAX_SLOTS} sequences, this one {schedule.num_sequences}")
     plan = Plan(schedule=schedule, domains=tuple(domains), stages=tuple(planned_stages(schedule, domains)))
@@ -180,8 +186,8 @@ def _check_caps(plan: Plan) -> None:
     for domain in plan.domains:
         held = num_sequences(domain.num_tokens, plan.sequence_length)
         cap = plan.schedule.cap(domain.name)
-        allowed = exact(cap) * held
         wanted = total[domain.name]
+        allowed = wanted if cap == math.inf else exact(cap) * held
         if wanted > allowed:
             tokens = plan.sequence_length
             problems.append(

@@ -8,7 +8,7 @@ from fireside.core.errors import ConfigError
 from fireside.mixing.domain_size import DomainSize, num_sequences
 from fireside.mixing.interleave import Piece
 from fireside.mixing.ramp import ramp_counts
-from fireside.mixing.schedule import Schedule
+from fireside.mixing.schedule import Schedule, check_domain_names
 from fireside.mixing.shares import stage_weights
 from fireside.mixing.weight_tree import weight_tree
 
@@ -40,15 +40,16 @@ class PlannedStage:
         """The stage as runs of constant weights."""
         # One tree for all pieces: how the slots fall should not jump between them.
         tree = weight_tree([a + b for a, b in zip(self.weights, self.end_weights, strict=True)])
-        whole = self.stop - self.start
+        left = self.stop - self.start
         if self.weights == self.end_weights:
-            return [Piece(length=whole, weights=self.weights, tree=tree)]
+            return [Piece(length=left, weights=self.weights, tree=tree)]
         pieces: list[Piece] = []
         for counts in ramp_counts(self.weights, self.end_weights, self.length):
-            length = min(sum(counts), whole - sum(piece.length for piece in pieces))
+            length = min(sum(counts), left)
             if length == 0:
                 break
             pieces.append(Piece(length=length, weights=tuple(counts), tree=tree))
+            left -= length
         return pieces
 
 
@@ -56,8 +57,10 @@ def planned_stages(schedule: Schedule, domains: Sequence[DomainSize]) -> list[Pl
     """All stages of a schedule, over domains of known size.
 
     Raises:
-        ConfigError: a domain is too small, or amounts do not fill a stage.
+        ConfigError: a stage names an unknown domain, a domain is too small, or amounts do not fill a stage.
     """
+    for stage in schedule.stages:
+        check_domain_names(f"stage {stage.name!r}", stage.domains, [domain.name for domain in domains])
     sizes = {domain.name: num_sequences(domain.num_tokens, schedule.sequence_length) for domain in domains}
     _check_sizes(schedule, domains)
     planned = []

@@ -45,8 +45,8 @@ class Schedule:
         sequence_length: T, the predicted tokens of one sequence.
         stages: in order; the first starts at 0.
         seed: of every domain's permutation.
-        max_epochs: how often a domain may be read in the whole run. About four epochs are nearly as good as
-            fresh data (Muennighoff et al., arXiv 2305.16264).
+        max_epochs: how often a domain may be read in the whole run; `inf` lifts the cap. About four epochs
+            are nearly as good as fresh data (Muennighoff et al., arXiv 2305.16264).
         max_epochs_of: domain -> another cap for that domain alone.
 
     Raises:

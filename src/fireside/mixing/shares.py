@@ -12,6 +12,9 @@ __all__ = ["exact", "integer_weights", "stage_weights"]
 
 Weights = tuple[int, ...]
 
+_WHOLE = MAX_WEIGHT // 2
+"""What a share of 1 becomes where a common denominator would be larger."""
+
 
 def exact(value: float) -> Fraction:
     """The decimal number that was written, not its nearest binary one.
@@ -46,25 +49,33 @@ def stage_weights(
     start = {**_scaled(stage.shares, rest), **amounts}
     end = _scaled(stage.end_shares, rest) if stage.end_shares else start
     columns = [[table.get(name, Fraction(0)) for name in sizes] for table in (start, end)]
-    weights = integer_weights(columns[0] + columns[1])
-    return weights[: len(sizes)], weights[len(sizes) :]
+    start_weights, end_weights = integer_weights(*columns)
+    return start_weights, end_weights
 
 
-def integer_weights(shares: Sequence[Fraction]) -> Weights:
-    """Integers in the proportion of some shares, each from 0 to about 1.
+def integer_weights(*groups: Sequence[Fraction]) -> list[Weights]:
+    """Integers in the proportion of shares; groups with one sum keep one sum.
 
     Exact where a common denominator fits into an interleaving's arithmetic. Else each share is rounded to a
-    multiple of 2^-59, which moves a count of 10^15 samples by a thousandth of one.
+    multiple of 2^-59 and the greatest takes up what that leaves, which moves a count of 10^15 samples by a
+    hundredth of one.
 
     >>> integer_weights([Fraction(1, 2), Fraction(1, 3), Fraction(1, 6)])
-    (3, 2, 1)
+    [(3, 2, 1)]
     """
-    denominator = lcm(*(share.denominator for share in shares))
-    if denominator > MAX_WEIGHT // 2:
-        return tuple(round(share * (MAX_WEIGHT // 2)) for share in shares)
-    weights = [int(share * denominator) for share in shares]
-    divisor = gcd(*weights)
-    return tuple(weight // divisor for weight in weights)
+    denominator = lcm(*(share.denominator for group in groups for share in group))
+    if denominator > _WHOLE:
+        return [_rounded(group) for group in groups]
+    scaled = [[int(share * denominator) for share in group] for group in groups]
+    divisor = gcd(*(weight for group in scaled for weight in group))
+    return [tuple(weight // divisor for weight in group) for group in scaled]
+
+
+def _rounded(shares: Sequence[Fraction]) -> Weights:
+    weights = [round(share * _WHOLE) for share in shares]
+    greatest = weights.index(max(weights))
+    weights[greatest] += round(sum(shares) * _WHOLE) - sum(weights)
+    return tuple(weights)
 
 
 def _rest_for_shares(

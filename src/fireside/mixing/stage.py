@@ -12,7 +12,7 @@ from fireside.core.errors import ConfigError
 
 __all__ = ["SHARE_TOLERANCE", "Stage"]
 
-SHARE_TOLERANCE = 1e-6
+SHARE_TOLERANCE = 1e-5
 """Shares may miss the sum of 1 by this much, so that 0.333333 can be written three times."""
 
 

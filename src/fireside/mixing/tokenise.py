@@ -68,15 +68,14 @@ class LocalTexts:
 
     def rest(self) -> Iterator[Tokenised]:
         """All further documents."""
-        portions = _portions(self._texts)
         if self._num_workers == 0:
-            for portion in portions:
-                yield from self._tokenise(portion)
+            for text in self._texts:
+                yield from self._tokenise([text])
             return
         # Fresh processes: a fork of a process with threads may hang.
         with ProcessPoolExecutor(self._num_workers, get_context("spawn")) as processes:
             waiting: deque[Future[list[Tokenised]]] = deque()
-            for portion in portions:
+            for portion in _portions(self._texts):
                 waiting.append(processes.submit(self._tokenise, portion))
                 # Two portions for each process keep all busy and memory bounded.
                 if len(waiting) > 2 * self._num_workers:
