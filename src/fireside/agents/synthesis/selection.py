@@ -1,6 +1,7 @@
 """Which of many possible questions are taken: split by document, balanced over kinds, none twice."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import get_args
 
@@ -11,7 +12,7 @@ from fireside.core.config import config
 from fireside.core.errors import ConfigError, DocumentsError
 from fireside.core.seeding import RandomStreams
 
-__all__ = ["KINDS", "SynthesisConfig", "choose", "draft", "split_documents"]
+__all__ = ["KINDS", "SynthesisConfig", "choose", "draft", "gives_away", "split_documents"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -61,6 +62,15 @@ def draft(
         document_ids=tuple(sorted(set(document_ids))),
         split=split,
     )
+
+
+def gives_away(text: str, answer: str) -> bool:
+    """Whether a question has its answer among its words.
+
+    >>> gives_away("What is the capital of Luxembourg?", "Luxembourg"), gives_away("What is it of?", "F")
+    (True, False)
+    """
+    return re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", text, re.IGNORECASE) is not None
 
 
 def split_documents(document_ids: Iterable[str], settings: SynthesisConfig) -> dict[str, Split]:

@@ -9,7 +9,7 @@ import numpy as np
 from fireside.agents.benchmark.judge.numbers import find_numbers
 from fireside.agents.question import Kind, Nugget, Question, Split
 from fireside.agents.synthesis.anywhere.reference import Reference
-from fireside.agents.synthesis.selection import draft
+from fireside.agents.synthesis.selection import draft, gives_away
 
 __all__ = ["number_nugget", "sum_questions", "value_questions"]
 
@@ -60,8 +60,7 @@ def value_questions(
             )
             number = number_nugget(value)
             kind: Kind = "numeric" if number else "lookup"
-            # What the question says already is no answer.
-            if value.casefold() not in text.casefold():
+            if not gives_away(text, value):
                 document_id = reference.document.document_id
                 yield draft(kind, text, [number or Nugget(value)], [document_id], splits[document_id])
 

@@ -8,7 +8,7 @@ from fireside.agents.corpus.factbook import field_name
 from fireside.agents.question import Nugget, Question, Split
 from fireside.agents.synthesis.factbook.names import NOT_PLACES, spoken
 from fireside.agents.synthesis.factbook.profile import Profile
-from fireside.agents.synthesis.selection import draft
+from fireside.agents.synthesis.selection import draft, gives_away
 
 __all__ = ["lookup_questions"]
 
@@ -42,8 +42,7 @@ def lookup_questions(
         for subject, nugget in _answers(profile):
             templates = _TEMPLATES[subject]
             text = templates[int(generator.integers(len(templates)))].format(place=spoken(profile.title))
-            # The capital of Luxembourg is no question.
-            if nugget.text.casefold() not in text.casefold():
+            if not gives_away(text, nugget.text):
                 yield draft("lookup", text, [nugget], [profile.document_id], splits[profile.document_id])
 
 
