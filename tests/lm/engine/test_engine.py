@@ -62,7 +62,7 @@ def without_cache(model: Transformer, tokens: tuple[int, ...], params: SamplingP
 
 def assert_same(found: Sample, wanted: Sample) -> None:
     assert found.tokens == wanted.tokens
-    assert found.logprobs == pytest.approx(wanted.logprobs, abs=1e-5)
+    assert found.logprobs == pytest.approx(wanted.logprobs, rel=1e-5, abs=1e-5)
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -34,7 +34,8 @@ def extend(cache: KVCache, owners: tuple[int, ...], count: int) -> dict[int, lis
     """Add tokens and give, for each owner, the positions of the keys that come back."""
     seen = {}
     for owner in owners:
-        keys, values = cache.extend(owner, rows(cache.length, count))
+        new = rows(cache.length, count)
+        keys, values = cache.append(owner, new) if count == 1 else cache.extend(owner, new)
         assert torch.equal(keys, -values)
         seen[owner] = keys[0, 0, :, 0].int().tolist()
     cache.advance(count)

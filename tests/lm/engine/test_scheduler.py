@@ -113,14 +113,14 @@ def check_memory(scheduler: Scheduler) -> None:
     entries = scheduler.prefixes._entries
     caches = [s.cache for s in scheduler.running] + [entry.cache for entry in entries]
     leases = [s.lease for s in scheduler.running] + [entry.lease for entry in entries]
-    buffers = [b for cache in caches if cache is not None for b in cache._buffers.values()]
-    assert len({b.data_ptr() for b in buffers}) == len(buffers)
+    stores = [store for cache in caches if cache is not None for store in cache._stores.values()]
+    assert len({store.buffer.data_ptr() for store in stores}) == len(stores)
     assert len(set(leases)) == len(leases) == scheduler.pool.num_leases
     for cache, lease in zip(caches, leases, strict=True):
         assert cache is not None
         assert lease is not None
         assert cache.num_bytes == lease.num_bytes
-    used = sum(b.nbytes for b in buffers)
+    used = sum(store.buffer.nbytes for store in stores)
     assert used + scheduler.pool.free_bytes == scheduler.pool.capacity_bytes
     assert scheduler.pool.free_bytes >= 0
 

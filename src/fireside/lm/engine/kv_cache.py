@@ -4,9 +4,11 @@ There is one buffer for each owner of the layer map and none for children. An ow
 every token; an owner with a window keeps the last W in a ring, so that what leaves the window is overwritten.
 Keys are stored rotated, so that the order of a ring does not matter to attention.
 
-Shape legend: N new tokens, G key/value heads, C capacity, S slots of a buffer, d head dimension; a buffer is
+Shape legend: N new tokens, G key/value heads, S slots of a buffer or keys seen, d head dimension; a buffer is
 [1, 2G, S, d], keys before values.
 """
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -37,6 +39,15 @@ def cache_bytes(config: ModelConfig, max_tokens: int) -> int:
     )
 
 
+class _Store(NamedTuple):
+    """The buffer [1, 2G, S, d] of one owner, and its halves."""
+
+    buffer: Tensor
+    keys: Tensor
+    values: Tensor
+    slots: int
+
+
 class KVCache:
     """The cache of one sequence of at most `max_tokens` tokens; memory is touched only as it fills.
 
@@ -49,8 +60,8 @@ class KVCache:
     >>> cache = KVCache(config, 100)
     >>> keys, values = cache.extend(1, torch.ones(40, 2, 4))
     >>> cache.advance(40)
-    >>> keys, values = cache.extend(1, torch.ones(1, 2, 4))
-    >>> keys.shape  # one new query sees 32 keys
+    >>> keys, values = cache.append(1, torch.ones(1, 2, 4))
+    >>> keys.shape  # the new token sees 32
     torch.Size([1, 1, 32, 4])
     """
 
@@ -59,16 +70,29 @@ class KVCache:
         self._layers = config.layers
         self.length = 0
         self.capacity = _capacity(max_tokens)
-        self._buffers: dict[int, Tensor] = {}
+        self._stores: dict[int, _Store] = {}
         for layer, window in enumerate(self._layers.windows):
             if self._layers.is_owner(layer):
                 slots = self.capacity if window is None else min(window, self.capacity)
-                self._buffers[layer] = torch.empty(1, 2 * config.num_kv_heads, slots, config.head_dim)
+                self._stores[layer] = _store(config.num_kv_heads, slots, config.head_dim)
 
     @property
     def num_bytes(self) -> int:
         """Bytes of all buffers."""
-        return sum(buffer.nbytes for buffer in self._buffers.values())
+        return sum(store.buffer.nbytes for store in self._stores.values())
+
+    def append(self, owner: int, new_12Gd: Tensor) -> tuple[Tensor, Tensor]:
+        """Store the K/V of the next token and give what it attends to.
+
+        Every owner is appended to once, then `advance` counts the token.
+
+        Returns:
+            Keys and values [1, G, S, d] of the tokens that the new one sees, itself included, in any order.
+        """
+        buffer, keys, values, slots = self._stores[owner]
+        buffer.select(2, self.length % slots).copy_(new_12Gd)
+        seen = min(self.length + 1, slots)
+        return keys.narrow(2, 0, seen), values.narrow(2, 0, seen)
 
     def extend(self, owner: int, new_N2Gd: Tensor) -> tuple[Tensor, Tensor]:
         """Store the K/V of the next tokens and give what they attend to.
@@ -76,25 +100,18 @@ class KVCache:
         Every owner is extended once, then `advance` counts the tokens.
 
         Returns:
-            Keys and values [1, G, S, d] of earlier tokens and the new ones. For several new tokens the order
-            is that of positions, and with a window the first key is that of position
-            max(0, `length` - W + 1). For one new token the order is any.
+            Keys and values [1, G, S, d] of earlier tokens and the new ones, in the order of positions. With a
+            window the first key is that of position max(0, `length` - W + 1).
         """
-        buffer, count = self._buffers[owner], new_N2Gd.shape[0]
-        window = self._layers.windows[owner]
+        store, window = self._stores[owner], self._layers.windows[owner]
         new = new_N2Gd.transpose(0, 1).unsqueeze(0)
-        end = self.length + count
+        end = self.length + new.shape[2]
         if window is None:
-            buffer[:, :, self.length : end] = new
-            seen = buffer[:, :, :end]
-        elif count == 1:
-            slots = buffer.shape[2]
-            buffer[:, :, self.length % slots] = new[:, :, 0]
-            seen = buffer[:, :, : min(end, slots)]
-        else:
-            earlier = range(max(0, self.length - window + 1), self.length)
-            seen = torch.cat((_pick(buffer, earlier), new), dim=2) if earlier else new
-            _put(buffer, range(max(self.length, end - buffer.shape[2]), end), new)
+            store.buffer[:, :, self.length : end] = new
+            return store.keys[:, :, :end], store.values[:, :, :end]
+        earlier = range(max(0, self.length - window + 1), self.length)
+        seen = torch.cat((_pick(store.buffer, earlier), new), dim=2) if earlier else new
+        _put(store.buffer, range(max(self.length, end - store.slots), end), new)
         return seen[:, : self._config.num_kv_heads], seen[:, self._config.num_kv_heads :]
 
     def advance(self, count: int) -> None:
@@ -115,15 +132,15 @@ class KVCache:
         filled = self.length if filled is None else filled
         return length <= filled and (
             length >= filled - 1
-            or all(filled <= self._buffers[layer].shape[2] for layer in self._layers.sliding_owners)
+            or all(filled <= self._stores[layer].slots for layer in self._layers.sliding_owners)
         )
 
     def copy_prefix(self, source: "KVCache", length: int) -> None:
         """Take over the first `length` tokens of another cache, where `can_resume_at` allows it."""
         assert self.length == 0
         assert source.can_resume_at(length)
-        for layer, buffer in self._buffers.items():
-            other = source._buffers[layer]
+        for layer, store in self._stores.items():
+            buffer, other = store.buffer, source._stores[layer].buffer
             if self._layers.windows[layer] is None:
                 buffer[:, :, :length] = other[:, :, :length]
             else:
@@ -141,6 +158,11 @@ class KVCache:
     def compacted(self) -> "KVCache":
         """This cache, or a copy where there is room to spare."""
         return self if _capacity(self.length) == self.capacity else self.copy()
+
+
+def _store(kv_heads: int, slots: int, head_dim: int) -> _Store:
+    buffer = torch.empty(1, 2 * kv_heads, slots, head_dim)
+    return _Store(buffer, buffer[:, :kv_heads], buffer[:, kv_heads:], slots)
 
 
 def _capacity(max_tokens: int) -> int:

@@ -1,8 +1,9 @@
 """A model's weights laid out for inference.
 
 Each matrix is stored transposed, [inputs, outputs], and matrices that read the same input lie side by side:
-for few rows a product with the transposed matrix reads memory in order and is up to twice as fast. The
-embedding and the norms are shared with the model, the matrices are copies.
+for few rows a product with the transposed matrix is up to twice as fast. The weight of a norm scales the rows
+of the matrix that follows, so that `normalize` only has to bring vectors to length. The embedding is shared
+with the model, all else is copied.
 
 Shape legend: D hidden, X outputs of a projection, V vocabulary.
 """
@@ -12,30 +13,28 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from fireside.lm.norm import RMSNorm
 from fireside.lm.transformer import DecoderLayer, Transformer
 
-__all__ = ["PackedLayer", "PackedWeights", "pack"]
+__all__ = ["PackedLayer", "PackedWeights", "normalize", "pack"]
 
 
 class PackedLayer(NamedTuple):
     """One layer; a child's `qkv_DX` holds queries only."""
 
-    input_norm_D: Tensor
     qkv_DX: Tensor
     q_norm_d: Tensor | None
     k_norm_d: Tensor | None
     out_XD: Tensor
-    feed_forward_norm_D: Tensor
     gate_up_DX: Tensor
     down_XD: Tensor
 
 
 class PackedWeights(NamedTuple):
-    """All layers, embedding, final norm and output projection."""
+    """All layers, embedding and output projection."""
 
     embedding_VD: Tensor
     layers: tuple[PackedLayer, ...]
-    norm_D: Tensor
     head_DV: Tensor
 
 
@@ -45,9 +44,18 @@ def pack(model: Transformer) -> PackedWeights:
         return PackedWeights(
             embedding_VD=model.embed_tokens.weight.detach(),
             layers=tuple(_pack_layer(layer) for layer in model.layers if isinstance(layer, DecoderLayer)),
-            norm_D=model.norm.weight.detach(),
-            head_DV=_transposed(model.output_weight),
+            head_DV=_transposed(model.norm, model.output_weight),
         )
+
+
+def normalize(x_ND: Tensor, eps: float) -> Tensor:
+    """x / sqrt(mean(x^2) + eps) of each row: a root-mean-square norm without its weight.
+
+    >>> normalize(torch.tensor([[3.0, 4.0]]), 0.0).square().mean().item()
+    1.0
+    """
+    norm_N1 = torch.linalg.vector_norm(x_ND, dim=-1, keepdim=True)
+    return x_ND * norm_N1.square_().div_(x_ND.shape[-1]).add_(eps).rsqrt_()
 
 
 def _pack_layer(layer: DecoderLayer) -> PackedLayer:
@@ -57,16 +65,17 @@ def _pack_layer(layer: DecoderLayer) -> PackedLayer:
         projections += [attention.k_proj.weight, attention.v_proj.weight]
     has_k_norm = attention.qk_norm and attention.is_owner
     return PackedLayer(
-        input_norm_D=layer.input_layernorm.weight.detach(),
-        qkv_DX=_transposed(*projections),
+        qkv_DX=_transposed(layer.input_layernorm, *projections),
         q_norm_d=attention.q_norm.weight.detach() if attention.qk_norm else None,
         k_norm_d=attention.k_norm.weight.detach() if has_k_norm else None,
-        out_XD=_transposed(attention.o_proj.weight),
-        feed_forward_norm_D=layer.post_attention_layernorm.weight.detach(),
-        gate_up_DX=_transposed(feed_forward.gate_proj.weight, feed_forward.up_proj.weight),
-        down_XD=_transposed(feed_forward.down_proj.weight),
+        out_XD=attention.o_proj.weight.detach().t().contiguous(),
+        gate_up_DX=_transposed(
+            layer.post_attention_layernorm, feed_forward.gate_proj.weight, feed_forward.up_proj.weight
+        ),
+        down_XD=feed_forward.down_proj.weight.detach().t().contiguous(),
     )
 
 
-def _transposed(*weights: Tensor) -> Tensor:
-    return torch.cat([weight.detach() for weight in weights]).t().contiguous()
+def _transposed(norm: RMSNorm, *weights: Tensor) -> Tensor:
+    """Matrices [X, D] side by side as [D, X], with the weight of the norm before them multiplied in."""
+    return torch.cat([weight.detach() for weight in weights]).mul_(norm.weight.detach()).t().contiguous()
