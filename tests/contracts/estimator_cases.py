@@ -116,9 +116,7 @@ numbers = frame_of(
     a=[1.5, 0.0, -2.0, 0.0],
     b=pa.array([1, 0, 3, 0]),
     c=[True, False, True, False],
-    v=vectors_of(
-        DenseVector([1, 2]), SparseVector(2, {}), SparseVector(2, {1: 2.0}), DenseVector([0, 0])
-    ),
+    v=vectors_of(DenseVector([1, 2]), SparseVector(2, {}), SparseVector(2, {1: 2.0}), DenseVector([0, 0])),
 )
 
 CASES = {
@@ -137,7 +135,9 @@ CASES = {
         ("text",),
     ),
     "RegexTokenizer alternatives": Case(
-        lambda: RegexTokenizer(inputCol="text", outputCol="out", pattern="\\p{Punct}|the|\\s", minTokenLength=0),
+        lambda: RegexTokenizer(
+            inputCol="text", outputCol="out", pattern="\\p{Punct}|the|\\s", minTokenLength=0
+        ),
         text,
         ("text",),
     ),
@@ -166,15 +166,21 @@ CASES = {
         fits_nothing=True,
     ),
     "CountVectorizer shares": Case(
-        lambda: CountVectorizer(inputCol="words", outputCol="out", minTF=0.3, maxDF=0.4, minDF=0.3, binary=True),
+        lambda: CountVectorizer(
+            inputCol="words", outputCol="out", minTF=0.3, maxDF=0.4, minDF=0.3, binary=True
+        ),
         words,
         ("words",),
         fits_nothing=True,
     ),
     "IDF": Case(lambda: IDF(inputCol="v", outputCol="out"), mixed, ("v",), digits=1e-15),
-    "IDF minimum": Case(lambda: IDF(inputCol="v", outputCol="out", minDocFreq=2), dense, ("v",), digits=1e-15),
+    "IDF minimum": Case(
+        lambda: IDF(inputCol="v", outputCol="out", minDocFreq=2), dense, ("v",), digits=1e-15
+    ),
     "Normalizer": Case(lambda: Normalizer(inputCol="v", outputCol="out"), mixed, ("v",), digits=1e-15),
-    "Normalizer 3": Case(lambda: Normalizer(inputCol="v", outputCol="out", p=3.0), dense, ("v",), digits=1e-14),
+    "Normalizer 3": Case(
+        lambda: Normalizer(inputCol="v", outputCol="out", p=3.0), dense, ("v",), digits=1e-14
+    ),
     "Normalizer inf": Case(
         lambda: Normalizer(inputCol="v", outputCol="out", p=float("inf")), mixed, ("v",), digits=1e-15
     ),
@@ -189,7 +195,9 @@ CASES = {
         ("a", "v"),
         nulls="allowed",
     ),
-    "StandardScaler": Case(lambda: StandardScaler(inputCol="v", outputCol="out"), mixed, ("v",), digits=1e-13),
+    "StandardScaler": Case(
+        lambda: StandardScaler(inputCol="v", outputCol="out"), mixed, ("v",), digits=1e-13
+    ),
     "StandardScaler mean": Case(
         lambda: StandardScaler(inputCol="v", outputCol="out", withMean=True), dense, ("v",), digits=1e-12
     ),
@@ -237,9 +245,7 @@ CASES = {
         dense,
         ("v",),
     ),
-    "KMeans": Case(
-        lambda: KMeans(featuresCol="v", k=3, seed=11), frame_of(v=BLOBS), ("v",), digits=1e-12
-    ),
+    "KMeans": Case(lambda: KMeans(featuresCol="v", k=3, seed=11), frame_of(v=BLOBS), ("v",), digits=1e-12),
     "KMeans cosine": Case(
         lambda: KMeans(featuresCol="v", predictionCol="p", k=2, seed=11, distanceMeasure="cosine"),
         frame_of(v=DIRECTIONS),

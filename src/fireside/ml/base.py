@@ -62,7 +62,7 @@ class Transformer(PipelineStage):
 
 
 class Model(Transformer):
-    """A transformer that an estimator fitted; it has the uid of the estimator."""
+    """A transformer that an estimator fitted; unless it is a pipeline's, it has the uid of the estimator."""
 
     def _fitted_by(self, estimator: Params) -> Self:
         self._resetUid(estimator.uid)

@@ -1,6 +1,7 @@
 """`Pipeline`: stages in a row; fitting the estimators among them gives a `PipelineModel`."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Self, cast
 
 import pyarrow as pa
@@ -8,6 +9,8 @@ import pyarrow as pa
 from fireside.compute import Dataset, TableDataset
 from fireside.ml.base import Estimator, Model, PipelineStage, Transformer
 from fireside.ml.param import Param, ParamMap, ParamTypeError, TypeConverters, accessors, param
+from fireside.ml.persistence.metadata import Metadata
+from fireside.ml.persistence.pipelines import read_stages, write_stages
 
 __all__ = ["Pipeline", "PipelineModel"]
 
@@ -45,6 +48,13 @@ class Pipeline(Estimator["PipelineModel"]):
     def _uids(self) -> frozenset[str]:
         return super()._uids().union(*(stage._uids() for stage in self.getStages()))
 
+    def _write_to(self, directory: Path) -> None:
+        write_stages(self, self.getStages(), directory)
+
+    @classmethod
+    def _read_from(cls, directory: Path, metadata: Metadata) -> Self:
+        return cls(stages=read_stages(directory, metadata))._resetUid(metadata.uid)
+
     def _fit(self, dataset: Dataset) -> "PipelineModel":
         stages = self.getStages()
         last = max((i for i, stage in enumerate(stages) if isinstance(stage, Estimator)), default=-1)
@@ -58,7 +68,7 @@ class Pipeline(Estimator["PipelineModel"]):
             fitted.append(cast(Transformer, stage))
             if place < last:
                 dataset = fitted[-1]._transform(dataset)
-        return PipelineModel(fitted)._fitted_by(self)
+        return PipelineModel(fitted)
 
 
 class PipelineModel(Model):
@@ -83,6 +93,13 @@ class PipelineModel(Model):
 
     def _uids(self) -> frozenset[str]:
         return super()._uids().union(*(stage._uids() for stage in self.stages))
+
+    def _write_to(self, directory: Path) -> None:
+        write_stages(self, self.stages, directory)
+
+    @classmethod
+    def _read_from(cls, directory: Path, metadata: Metadata) -> Self:
+        return cls(cast(list[Transformer], read_stages(directory, metadata)))._resetUid(metadata.uid)
 
     def _transform(self, dataset: Dataset) -> Dataset:
         for stage in self.stages:

@@ -98,9 +98,10 @@ class KMeans(KMeansParams, Estimator["KMeansModel"]):
     setMaxBlockSizeInMB = Setter(HasMaxBlockSizeInMB.maxBlockSizeInMB)
 
     def _output_fields(self, schema: pa.Schema) -> list[pa.Field]:
+        fields = super()._output_fields(schema)
         if weight := self._weight_column():
             input_field(self, schema, weight, wanted="a number", fits=is_numeric)
-        return super()._output_fields(schema)
+        return fields
 
     def _fit(self, dataset: Dataset) -> "KMeansModel":
         from fireside.ml.clustering.lloyd import fit_kmeans

@@ -1,0 +1,250 @@
+"""Saved stages: read by pyspark, written by pyspark, and refused where they are damaged."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from fireside.core.errors import CheckpointError, CorruptFileError, InputError
+from fireside.ml import Pipeline, PipelineModel
+from fireside.ml.clustering import KMeans, KMeansModel
+from fireside.ml.evaluation import ClusteringEvaluator
+from fireside.ml.feature import IDF, HashingTF, IDFModel, Normalizer, StandardScaler, Tokenizer
+from fireside.ml.linalg import DenseVector, SparseVector
+from tests.contracts.estimator_cases import CASES
+from tests.ml.test_against_spark import assert_close, local_rows, plain, spark_frame, spark_stage
+
+
+def text_pipeline() -> Pipeline:
+    return Pipeline(
+        stages=[
+            Tokenizer(inputCol="text", outputCol="words"),
+            HashingTF(inputCol="words", outputCol="tf", numFeatures=50),
+            IDF(inputCol="tf", outputCol="idf"),
+            Normalizer(inputCol="idf", outputCol="unit", p=1.0),
+            StandardScaler(inputCol="unit", outputCol="features", withMean=True),
+            KMeans(k=2, seed=3),
+        ]
+    )
+
+
+TEXT = CASES["Tokenizer"].frame
+
+
+def rows(frame: Any) -> list[Any]:
+    return [plain(list(row)) for row in frame.orderBy("id").collect()]
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("name", [name for name in CASES if " " not in name])
+def test_what_is_saved_here_works_the_same_in_spark_and_back(spark, name, tmp_path):
+    case = CASES[name]
+    model = case.fitted(case.frame)
+    model.save(tmp_path / "ours")
+    twin = type(spark_stage(case.stage()))
+    theirs = (_model_class(twin) if case.is_estimator else twin).load(str(tmp_path / "ours"))
+    found = rows(theirs.transform(spark_frame(spark, case.frame)))
+    assert_close(found, local_rows(model.transform(case.frame)), 1e-12)
+    theirs.write().overwrite().save(str(tmp_path / "theirs"))
+    back = type(model).load(tmp_path / "theirs")
+    assert back.uid == model.uid
+    assert back._paramMap == model._paramMap
+    # pyspark gives what it loads defaults of its own where they come from a uid or from Python's salted hash.
+    for name in set(model._defaultParamMap) - {"outputCol", "seed"}:
+        assert back._defaultParamMap[name] == model._defaultParamMap[name]
+    assert back.transform(case.frame).equals(model.transform(case.frame))
+
+
+def _model_class(estimator: type) -> Any:
+    import importlib
+
+    return getattr(importlib.import_module(estimator.__module__), f"{estimator.__name__}Model")
+
+
+@pytest.mark.spark
+def test_a_pipeline_model_goes_to_spark_and_back(spark, tmp_path):
+    from pyspark.ml import PipelineModel as SparkPipelineModel
+
+    model = text_pipeline().fit(TEXT)
+    model.save(tmp_path / "ours")
+    theirs = SparkPipelineModel.load(str(tmp_path / "ours"))
+    found = rows(theirs.transform(spark_frame(spark, TEXT)))
+    assert_close(found, local_rows(model.transform(TEXT)), 1e-12)
+    theirs.save(str(tmp_path / "theirs"))
+    back = PipelineModel.load(tmp_path / "theirs")
+    assert back.uid == model.uid
+    assert back.transform(TEXT).equals(model.transform(TEXT))
+
+
+@pytest.mark.spark
+def test_an_unfitted_pipeline_and_an_evaluator_go_to_spark_and_back(spark, tmp_path):
+    from pyspark.ml import Pipeline as SparkPipeline
+    from pyspark.ml.evaluation import ClusteringEvaluator as SparkEvaluator
+
+    pipeline = text_pipeline()
+    pipeline.save(tmp_path / "pipeline")
+    theirs = SparkPipeline.load(str(tmp_path / "pipeline"))
+    assert [stage.uid for stage in theirs.getStages()] == [stage.uid for stage in pipeline.getStages()]
+    theirs.save(str(tmp_path / "back"))
+    back = Pipeline.load(tmp_path / "back")
+    assert [stage._paramMap for stage in back.getStages()] == [s._paramMap for s in pipeline.getStages()]
+    ClusteringEvaluator(distanceMeasure="cosine").save(tmp_path / "evaluator")
+    assert SparkEvaluator.load(str(tmp_path / "evaluator")).getDistanceMeasure() == "cosine"
+
+
+@pytest.mark.spark
+def test_a_pipeline_of_more_than_ten_stages_goes_to_spark(spark, tmp_path):
+    from pyspark.ml import PipelineModel as SparkPipelineModel
+
+    stages = [Normalizer(inputCol=f"v{i}", outputCol=f"v{i + 1}") for i in range(11)]
+    Pipeline(stages=stages).fit({"v0": [DenseVector([3.0, 4.0])]}).save(tmp_path / "long")
+    assert [s.uid for s in SparkPipelineModel.load(str(tmp_path / "long")).stages] == [s.uid for s in stages]
+
+
+def test_a_pipeline_and_its_model_come_back_and_give_the_same_rows(tmp_path):
+    pipeline = text_pipeline()
+    model = pipeline.fit(TEXT)
+    for stage in (pipeline, model):
+        stage.save(tmp_path / stage.uid)
+    again = Pipeline.load(tmp_path / pipeline.uid).fit(TEXT)
+    assert again.transform(TEXT).equals(model.transform(TEXT))
+    assert PipelineModel.load(tmp_path / model.uid).transform(TEXT).equals(model.transform(TEXT))
+
+
+def test_nothing_is_replaced_unless_asked_for(tmp_path):
+    path = tmp_path / "stage"
+    Tokenizer(inputCol="a").save(path)
+    with pytest.raises(CheckpointError, match="exists: choose another path"):
+        Tokenizer(inputCol="b").save(path)
+    assert Tokenizer.load(path).getInputCol() == "a"
+    Tokenizer(inputCol="b").write().overwrite().save(path)
+    assert Tokenizer.load(path).getInputCol() == "b"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["stage"]
+
+
+def test_a_save_that_fails_leaves_nothing_behind(tmp_path):
+    class Broken(Tokenizer):
+        def _write_to(self, directory: Path) -> None:
+            (directory / "half").touch()
+            raise OSError("no luck")
+
+    with pytest.raises(OSError, match="no luck"):
+        Broken().save(tmp_path / "stage")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_wrong_class_is_named(tmp_path):
+    Tokenizer().save(tmp_path / "stage")
+    with pytest.raises(
+        CheckpointError, match=r"holds a Tokenizer, not a IDFModel: load it with Tokenizer\.load"
+    ):
+        IDFModel.load(tmp_path / "stage")
+
+
+def damaged_models(tmp_path: Path) -> Path:
+    model = IDF(inputCol="v").fit(CASES["IDF"].frame)
+    model.save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def part(directory: Path, folder: str) -> Path:
+    return next((directory / folder).glob("part-*"))
+
+
+def rewrite(path: Path, **changes: Any) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+@pytest.mark.parametrize(
+    ("damage", "error", "message"),
+    [
+        (lambda d: shutil.rmtree(d), CheckpointError, "does not exist: nothing was saved there"),
+        (lambda d: shutil.rmtree(d / "metadata"), CheckpointError, "metadata does not exist"),
+        (lambda d: part(d, "metadata").unlink(), CheckpointError, "metadata has no part files"),
+        (
+            lambda d: part(d, "metadata").write_text('{"class":'),
+            CorruptFileError,
+            r"part-.*txt cannot be read",
+        ),
+        (lambda d: part(d, "metadata").write_text("{}"), CorruptFileError, "missing required field `class`"),
+        (lambda d: shutil.rmtree(d / "data"), CheckpointError, "data does not exist"),
+        (
+            lambda d: part(d, "data").write_bytes(part(d, "data").read_bytes()[:-20]),
+            CorruptFileError,
+            r"part-.*parquet cannot be read",
+        ),
+        (
+            lambda d: pq.write_table(pa.table({"idf": [1]}), part(d, "data")),
+            CorruptFileError,
+            "has no column 'docFreq', only idf",
+        ),
+        (
+            lambda d: rewrite(part(d, "metadata"), sparkVersion="5.0.0"),
+            CheckpointError,
+            "written by Spark 5.0.0, this version reads up to 4.3.0: upgrade fireside",
+        ),
+        (
+            lambda d: rewrite(part(d, "metadata"), paramMap={"nope": 1}),
+            CorruptFileError,
+            "params that cannot be used: IDFModel has no param 'nope'",
+        ),
+        (
+            lambda d: rewrite(part(d, "metadata"), **{"class": "org.apache.spark.ml.feature.Nope"}),
+            CheckpointError,
+            "fireside.ml.feature has no Nope",
+        ),
+        (
+            lambda d: rewrite(part(d, "metadata"), **{"class": "os.path.Nope"}),
+            CheckpointError,
+            "os.path.Nope is unknown",
+        ),
+        (
+            lambda d: rewrite(part(d, "metadata"), **{"class": "pathlib.Path"}),
+            CheckpointError,
+            "pathlib.Path, which is not a stage",
+        ),
+    ],
+)
+def test_a_damaged_directory_is_named_and_refused(tmp_path, damage, error, message):
+    directory = damaged_models(tmp_path)
+    damage(directory)
+    with pytest.raises(error, match=message) as caught:
+        IDFModel.load(directory)
+    assert str(directory) in str(caught.value)
+
+
+def test_a_missing_stage_of_a_pipeline_is_named(tmp_path):
+    model = text_pipeline().fit(TEXT)
+    model.save(tmp_path / "model")
+    shutil.rmtree(tmp_path / "model" / "stages" / f"2_{model.stages[2].uid}")
+    with pytest.raises(CheckpointError, match=f"2_{model.stages[2].uid} does not exist"):
+        PipelineModel.load(tmp_path / "model")
+
+
+def test_numbers_that_json_has_not_are_saved(tmp_path):
+    Normalizer(p=float("inf")).save(tmp_path / "stage")
+    assert Normalizer.load(tmp_path / "stage").getP() == float("inf")
+
+
+def test_a_loaded_k_means_model_has_its_centres_in_order_and_no_summary(tmp_path):
+    model = CASES["KMeans"].fitted(CASES["KMeans"].frame)
+    model.save(tmp_path / "model")
+    loaded = KMeansModel.load(tmp_path / "model")
+    assert np.array_equal(loaded.clusterCenters(), model.clusterCenters())
+    assert model.hasSummary
+    assert not loaded.hasSummary
+    with pytest.raises(InputError, match="has no summary"):
+        _ = loaded.summary
+
+
+def test_vectors_of_several_sizes_and_kinds_are_saved_as_they_are(tmp_path):
+    model = StandardScaler(inputCol="v").fit({"v": [SparseVector(9, {0: 1.0}), SparseVector(9, {0: 3.0})]})
+    model.save(tmp_path / "model")
+    loaded = type(model).load(tmp_path / "model")
+    assert (repr(loaded.mean), repr(loaded.std)) == (repr(model.mean), repr(model.std))
+    assert isinstance(loaded.mean, SparseVector)
