@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fireside.agents.benchmark.judge import ExactJudge
@@ -75,7 +75,10 @@ def test_one_name(answer: str, label: str) -> None:
         ("Guinea", "Guinea-Bissau", N),
         ("Guinea", "guinea bissau", N),
         ("Guinea", "Papua New Guinea", N),
+        ("Guinea", "the Gulf of Guinea", N),
         ("Guinea", "Guinea", S),
+        ("Niamey", "the City of Niamey", S),
+        ("Chad", "the Republic of Chad", S),
         ("Guinea-Bissau", "Guinea Bissau", S),
         ("Equatorial Guinea", "Equatorial Guinea", S),
         ("Republic of the Congo", "Democratic Republic of the Congo", N),
@@ -224,13 +227,15 @@ def test_mixed_nuggets_are_judged_each_in_its_way() -> None:
     assert labels(question, "Peru, by 3,000 km") == (S, N)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_gets_a_label_for_each_nugget(text: str) -> None:
     for question in (NIGER, POPULATION, NEIGHBOURS):
         assert len(labels(question, text)) == len(question.nuggets)
 
 
-@given(st.permutations(["Mali", "Togo", "Ghana", "Benin City", "Niger", "Senegal", "Peru"]))
+@settings(deadline=None)
+@given(st.permutations(["Mali", "Togo", "Ghana", "Porto Novo", "Niger", "Senegal", "Peru"]))
 def test_a_list_of_many_names_never_answers_a_question_for_one(names: list[str]) -> None:
     for joint in (", ", "; ", " and "):
         assert labels(NIGER, joint.join(names)) == (N,)
@@ -239,6 +244,7 @@ def test_a_list_of_many_names_never_answers_a_question_for_one(names: list[str])
         assert labels(NIGER, joint.join(names)) == (N,) or names[0] == "Niger"
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["Niger", "Nigeria", "Mali", "Chad"]))
 def test_judging_is_deterministic_and_blind_to_marks(name: str) -> None:
     assert labels(NIGER, name) == labels(NIGER, f"  **{name}** [{name.lower()}]. ")

@@ -1,8 +1,12 @@
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 
 from fireside.agents.benchmark.judge import ModelJudge
+from fireside.agents.endpoint import EndpointConfig, EndpointSampler
 from fireside.agents.question import Nugget, Question
 from fireside.agents.rewards import Judge
 from fireside.core.errors import EndpointError
@@ -94,6 +98,44 @@ def test_an_endpoint_that_is_down_is_an_error_record_for_each_answer() -> None:
     judgements = ModelJudge(Unreachable()).judge_many([QUESTION, QUESTION], ["France", ""])
     assert judgements[0].error == "http://localhost:1 cannot be reached"
     assert judgements[1].labels == ("not_support", "not_support"), "nothing was said, so nothing is asked"
+
+
+@pytest.fixture
+def endpoint() -> Iterator[tuple[str, list[str]]]:
+    """An OpenAI-compatible endpoint on a free port; its answers are taken from the list."""
+    answers: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            choice = {"message": {"content": answers.pop(0)}, "finish_reason": "stop"}
+            body = json.dumps({"choices": [choice]}).encode()
+            self.send_response(200 if choice["message"]["content"] else 500)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/v1", answers
+        server.shutdown()
+
+
+def test_an_endpoint_judges_over_http(endpoint: tuple[str, list[str]]) -> None:
+    url, answers = endpoint
+    sampler = EndpointSampler(EndpointConfig(base_url=url, model="grader", retries=0))
+    judge = ModelJudge(sampler)
+    answers += ["nonsense", '{"labels": ["support", "not_support"]}']
+    assert judge.judge(QUESTION, "France").labels == ("support", "not_support")
+    answers += ["", ""]
+    failed = judge.judge(QUESTION, "France")
+    assert failed.error is not None
+    assert "answered 500" in failed.error
+    assert failed.judge == "model:grader"
+    sampler.close()
 
 
 def test_an_empty_answer_costs_no_call(scripted: type) -> None:

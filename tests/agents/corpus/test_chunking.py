@@ -1,6 +1,6 @@
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fireside.agents.corpus import CHUNK_SCHEMA, ChunkingConfig, Document, chunk_batch, chunk_documents
@@ -18,6 +18,7 @@ _LINES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(_LINES, st.integers(1, 200))
 def test_spans_follow_one_another_cover_the_text_and_keep_the_bound(lines: list[str], limit: int) -> None:
     text = "\n".join(lines)
@@ -26,6 +27,7 @@ def test_spans_follow_one_another_cover_the_text_and_keep_the_bound(lines: list[
     assert all(0 < end - start <= limit for start, end, _ in spans)
 
 
+@settings(deadline=None)
 @given(_LINES, st.text(max_size=120), st.integers(300, 600))
 def test_every_visible_character_is_in_a_chunk_and_chunks_keep_the_bound(
     lines: list[str], title: str, limit: int

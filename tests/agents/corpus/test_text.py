@@ -1,12 +1,13 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fireside.agents.corpus.text import clean_text, decode_text, looks_binary
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_cleaning_twice_is_cleaning_once_and_leaves_nothing_invisible(text: str) -> None:
     cleaned = clean_text(text)
@@ -22,6 +23,7 @@ def test_what_a_person_cannot_see_is_removed(hidden: str) -> None:
     assert cleaned in ("ab", "a[31mb")
 
 
+@settings(deadline=None)
 @given(
     st.text(
         st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn", "Co"]), min_size=1, max_size=80

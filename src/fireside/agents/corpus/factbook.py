@@ -48,9 +48,14 @@ def read_factbook(directory: Path | None = None) -> list[Document]:
         MissingExtraError: the package is not installed.
         DocumentsError: there are no profiles in the folder, or one cannot be read.
 
-    >>> documents = read_factbook()                                        # doctest: +SKIP
-    >>> documents[0].title, documents[0].fields["Government: Capital - name"]      # doctest: +SKIP
-    ('Afghanistan', 'Kabul')
+    >>> import tempfile
+    >>> profile = '{"Government": {"Capital": {"name": {"text": "<b>name:</b> N\'Djamena"}}}}'
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     (Path(directory) / "africa").mkdir()
+    ...     _ = (Path(directory) / "africa" / "cd.json").write_text(profile)
+    ...     (document,) = read_factbook(Path(directory))
+    >>> document.text, document.fields["Government: Capital - name"]
+    ("## Government\\nCapital - name: N'Djamena", "N'Djamena")
     """
     directory = directory or _packaged_directory()
     files = sorted(directory.glob("*/*.json"))

@@ -7,6 +7,7 @@ recall near 0.99. Nothing is written after opening; searches may run in any numb
 Shape legend: N vectors, Q queries, D dimensions.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,8 @@ class VectorIndex:
             Their numbers, int64[Q, k], and cosines, float32[Q, k].
         """
         k = min(k, len(self))
+        # A single query is too little work to share out.
+        threads = min(len(queries_QD), os.cpu_count() or 1)
         if self._vectors_ND is not None:
             found = self._usearch.search(
                 self._vectors_ND,
@@ -86,10 +89,10 @@ class VectorIndex:
                 k,
                 self._usearch.MetricKind.IP,
                 exact=True,
-                threads=1,
+                threads=threads,
             )
         else:
-            found = self._graph.search(queries_QD, k, threads=1)
+            found = self._graph.search(queries_QD, k, threads=threads)
         shape = (len(queries_QD), k)
         keys_Qk = np.asarray(found.keys).reshape(shape).astype(np.int64)
         return keys_Qk, 1.0 - np.asarray(found.distances, np.float32).reshape(shape)

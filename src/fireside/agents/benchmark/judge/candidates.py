@@ -19,6 +19,10 @@ from fireside.agents.benchmark.judge.words import FUNCTION_WORDS, Word
 __all__ = ["Candidate", "candidates", "is_name", "name_test"]
 
 _CONNECTORS = frozenset({"of", "de", "du", "da", "del", "di", "la", "le", "el", "al", "van", "von", "und"})
+# In "the City of Niamey" or "the Republic of Chad" these only say what kind of thing is named.
+_KINDS = frozenset(
+    {"city", "town", "republic", "kingdom", "state", "nation", "commonwealth", "principality", "sultanate"}
+)
 _ALTERNATIVES = frozenset({"or", "either", "maybe", "perhaps"})
 NameTest = Callable[[Word], bool]
 
@@ -78,7 +82,8 @@ def _names_put_forward(words: Sequence[Word], found: dict[int, int], known: Set[
         alternative |= words[at].form in _ALTERNATIVES
         nugget = at in found
         end = found[at] if nugget else _name_end(words, at, test, found)
-        novel = test(words[at]) and any(word.form not in known for word in words[at:end])
+        said = known | _KINDS
+        novel = test(words[at]) and any(word.form not in said for word in words[at:end])
         if nugget or (novel and not is_negated((at, end), words)):
             put_forward.append(Candidate(at, nugget, alternative))
             alternative = False
