@@ -51,8 +51,8 @@ def read_factbook(directory: Path | None = None) -> list[Document]:
     >>> import tempfile
     >>> profile = '{"Government": {"Capital": {"name": {"text": "<b>name:</b> N\'Djamena"}}}}'
     >>> with tempfile.TemporaryDirectory() as directory:
-    ...     (Path(directory) / "africa").mkdir()
-    ...     _ = (Path(directory) / "africa" / "cd.json").write_text(profile)
+    ...     (Path(directory) / "europe").mkdir()
+    ...     _ = (Path(directory) / "europe" / "fr.json").write_text(profile)
     ...     (document,) = read_factbook(Path(directory))
     >>> document.text, document.fields["Government: Capital - name"]
     ("## Government\\nCapital - name: N'Djamena", "N'Djamena")
