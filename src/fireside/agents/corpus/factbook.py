@@ -49,13 +49,13 @@ def read_factbook(directory: Path | None = None) -> list[Document]:
         DocumentsError: there are no profiles in the folder, or one cannot be read.
 
     >>> import tempfile
-    >>> profile = '{"Government": {"Capital": {"name": {"text": "<b>name:</b> N\'Djamena"}}}}'
+    >>> profile = '{"Government": {"Capital": {"name": {"text": "<b>name:</b> Paris"}}}}'
     >>> with tempfile.TemporaryDirectory() as directory:
     ...     (Path(directory) / "europe").mkdir()
     ...     _ = (Path(directory) / "europe" / "fr.json").write_text(profile)
     ...     (document,) = read_factbook(Path(directory))
     >>> document.text, document.fields["Government: Capital - name"]
-    ("## Government\\nCapital - name: N'Djamena", "N'Djamena")
+    ('## Government\\nCapital - name: Paris', 'Paris')
     """
     directory = directory or _packaged_directory()
     files = sorted(directory.glob("*/*.json"))
