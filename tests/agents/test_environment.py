@@ -129,7 +129,6 @@ def test_the_model_sees_how_many_searches_are_left_and_gets_no_more(scripted: An
     sampler = scripted(says("Search: a", "Search: b", "Search: c", "Search: d", "unheard"))
     environment = Environment(SearchTool(retriever), plugins=[StepBudget(max_searches=2, max_steps=4)])
     rollout = run(environment, sampler)
-    assert rollout.segments[0].opening[-1].content.endswith("Searches left: 2")
     results = [step.result.replace(f"\nQuestion: {TASK.text}", "").split("\n")[-1] for step in rollout.steps]
     last = 'No searches left. Write "Answer:" now.'
     assert results == ["Searches left: 1", last, last, last]
@@ -242,7 +241,7 @@ def test_compression_replaces_the_history_by_the_models_own_summary(scripted: An
     ]
     asked = rollout.segments[1].opening[-1].content
     assert "Question: What is the capital of Chad?\nYour notes so far:\nFacts:" in asked
-    assert asked.endswith("Searches left: 1")
+    assert asked.endswith("Tried: Chad")
 
 
 def test_each_segment_of_a_compressed_rollout_is_what_the_model_saw_when_it_wrote(

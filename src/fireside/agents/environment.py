@@ -61,7 +61,7 @@ class EnvironmentConfig:
             what it read last.
     """
 
-    max_tokens: int = 48
+    max_tokens: int = 40
     temperature: float = 1.0
     top_p: float = 1.0
     stop: tuple[str, ...] = ("\n",)
@@ -117,7 +117,7 @@ class Environment:
             seed: of the rollout; each turn draws from a stream of its own.
         """
         state = RolloutState(task=task, opening=tuple(opening))
-        self._open_segment(state, opening)
+        _open_segment(state, opening)
         try:
             yield from self._turns(state, chat, RandomStreams(seed))
         except _Ended as ended:
@@ -186,13 +186,6 @@ class Environment:
         _record(state, step, action="search", argument=search.query, result=result, retrieved=found.retrieved)
         return result
 
-    def _open_segment(self, state: RolloutState, turns: Sequence[Turn]) -> None:
-        """Begin a sequence: the turns, with the plugins' notes under the last of them."""
-        *before, asked = turns
-        content = "\n".join([asked.content, *self._notes(state)])
-        state.segment_opening = (*before, Turn(role=asked.role, content=content))
-        state.pending = [Message(turn.role, turn.content) for turn in state.segment_opening]
-
     def _notes(self, state: RolloutState) -> list[str]:
         return [note for plugin in self.plugins if (note := plugin.note(state))]
 
@@ -210,7 +203,7 @@ class Environment:
         step = yield from _take_turn(state, chat, params)
         _record(state, step, action="summary", argument=step.text.strip())
         _close_segment(state)
-        self._open_segment(state, plugin.reopen(state, step.text))
+        _open_segment(state, plugin.reopen(state, step.text))
 
     def _params(
         self, max_tokens: int, stop: tuple[str, ...], state: RolloutState, streams: RandomStreams
@@ -283,6 +276,11 @@ def _record(
     state.steps.append(
         msgspec.structs.replace(step, action=action, argument=argument, result=result, retrieved=retrieved)
     )
+
+
+def _open_segment(state: RolloutState, turns: Sequence[Turn]) -> None:
+    state.segment_opening = tuple(turns)
+    state.pending = [Message(turn.role, turn.content) for turn in turns]
 
 
 def _close_segment(state: RolloutState) -> None:

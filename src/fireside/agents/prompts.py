@@ -23,9 +23,11 @@ EXAMPLE = (
     Turn(role="assistant", content="Search: capital of Freedonia"),
     Turn(
         role="user",
-        content="[fd] Freedonia: Capital: Glenville; time: UTC+1\n[sy] Sylvania: Capital: Marxburg",
+        content="[freedonia] Freedonia: Capital - name: Glenville\n"
+        "[sylvania] Sylvania: Capital - name: Marxburg\n"
+        "Question: What is the capital of Freedonia?",
     ),
-    Turn(role="assistant", content="Answer: Glenville [fd]"),
+    Turn(role="assistant", content="Answer: Glenville [freedonia]"),
 )
 
 

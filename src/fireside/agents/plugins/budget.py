@@ -1,4 +1,8 @@
-"""The step budget: how often the model may search and speak, told to the model as it goes."""
+"""The step budget: how often the model may search and speak, told to the model with every search result.
+
+Not told with the question: a model of a hundred million parameters takes "Searches left: 2" there for part of
+what it is asked, and searches for "2".
+"""
 
 from collections.abc import Sequence
 

@@ -21,8 +21,8 @@ class RolloutState:
 
     Attributes:
         task: what is asked.
-        opening: the turns that the rollout was started with, at least one, without notes.
-        segment_opening: those that opened the present segment, with notes.
+        opening: the turns that the rollout was started with.
+        segment_opening: those that opened the present segment.
         segments: closed segments.
         steps: steps of the present segment.
         tokens: tokens of the present segment.
@@ -62,7 +62,7 @@ class Plugin(Protocol):
     """Steps into a rollout at four points; each method may decline."""
 
     def note(self, state: RolloutState) -> str:
-        """A line that the model reads under the question and under search results; empty for none."""
+        """A line that the model reads under the next search result; empty for none."""
         ...
 
     def refuse(self, state: RolloutState, search: Search) -> str:
