@@ -1,7 +1,7 @@
 """Permutations that are computed: bijective at any size, even, and different by key and epoch."""
 
-from collections import Counter
 from itertools import permutations as all_orders
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,17 +33,31 @@ def test_elements_of_a_huge_range_stay_apart_and_inside() -> None:
     assert np.all(np.abs(counts - 20_000) < 6 * np.sqrt(20_000 * 0.9))
 
 
-def test_all_orders_of_four_elements_are_equally_likely() -> None:
-    epochs = 24_000
-    permutations = Permutations([4], keys=[3])
-    found = permutations(
-        np.zeros(4 * epochs, np.int64), np.repeat(np.arange(epochs), 4), np.tile(np.arange(4), epochs)
+def orders(size: int, epochs: int) -> np.ndarray[Any, Any]:
+    """The order of each epoch, one a row."""
+    indices = np.tile(np.arange(size), epochs)
+    found = Permutations([size], keys=[7])(
+        np.zeros_like(indices), np.repeat(np.arange(epochs), size), indices
     )
-    counts = Counter(map(tuple, found.reshape(epochs, 4).tolist()))
-    assert set(counts) == set(all_orders(range(4)))
-    expected = epochs / 24
-    chi_squared = sum((count - expected) ** 2 / expected for count in counts.values())
-    assert chi_squared < 49.7  # the 0.999 quantile with 23 degrees of freedom
+    return found.reshape(epochs, size)
+
+
+def test_all_orders_of_a_few_elements_occur() -> None:
+    assert set(map(tuple, orders(4, 2000).tolist())) == set(all_orders(range(4)))
+
+
+@pytest.mark.parametrize("size", [16, 50])
+def test_two_elements_fall_on_any_two_places_equally_often(size: int) -> None:
+    epochs = 30_000
+    found = orders(size, epochs)
+    places = size * (size - 1)
+    for first, second in ((0, 1), (0, size - 1), (5, 9)):
+        counts = np.bincount(found[:, first] * size + found[:, second], minlength=size * size)
+        expected = epochs / places
+        of_pairs = counts.reshape(size, size)[~np.eye(size, dtype=bool)]
+        chi_squared = float(((of_pairs - expected) ** 2 / expected).sum())
+        # Five standard deviations of a chi-squared variable with places - 1 degrees of freedom.
+        assert chi_squared < places - 1 + 5 * np.sqrt(2 * (places - 1))
 
 
 def test_neighbours_are_torn_apart() -> None:

@@ -11,12 +11,11 @@ from threading import Lock
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-
 from fireside.core.config import config
 from fireside.core.errors import ConfigError, ResumeError
 from fireside.core.protocols import TokenBatch
 from fireside.mixing.domain import Domain
+from fireside.mixing.lookup import Lookup
 from fireside.mixing.mixture import Mixture
 from fireside.mixing.packing import pack
 from fireside.mixing.plan import Plan, fingerprint_of
@@ -79,7 +78,7 @@ class MixtureLoader:
         self.config = config
         self._domains = _in_plan_order(plan, domains)
         _check_vocabulary(self._domains)
-        self._mixture = Mixture(plan)
+        self._lookup = Lookup(Mixture(plan))
         self._description = {
             **plan.describe(),
             "batch size": str(config.batch_size),
@@ -156,7 +155,7 @@ class MixtureLoader:
     def _read(self, step: int) -> TokenBatch:
         first = step * self.config.batch_size
         rows = self.config.rows
-        samples = self._mixture.samples(np.arange(first + rows.start, first + rows.stop))
+        samples = self._lookup(first + rows.start, first + rows.stop)
         return pack(
             self._domains,
             samples.domains,

@@ -3,7 +3,9 @@
 A permutation of `[0, size)` is a pure function of (size, key): a Feistel network over a grid that just
 covers the range, walked until it lands inside (Black and Rogaway, "Ciphers with Arbitrary Finite Domains",
 2002, the generalised Feistel construction with cycle walking). One element costs the same at any size, and
-no index is held in memory. It is a shuffle, not a cipher. Knows nothing about domains or stages.
+no index is held in memory. It is a shuffle, not a cipher: over many keys two elements fall on any two places
+equally often from some sixteen elements on; of fewer, all orders occur, but not equally often. Knows nothing
+about domains or stages.
 """
 
 from collections.abc import Sequence
@@ -21,6 +23,8 @@ MAX_SIZE = 2**60
 """The largest range; the sides of its grid then fit in 32 bits."""
 
 _NUM_ROUNDS = 8
+"""With six, pairs of up to thirty elements are measurably uneven; with ten, only of five or six."""
+
 _WEYL = np.uint64(0x9E3779B97F4A7C15)
 _MULTIPLIER_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MULTIPLIER_2 = np.uint64(0x94D049BB133111EB)
@@ -99,8 +103,8 @@ def _shift(value: UInt64Array, other: UInt64Array, modulus: UInt64Array, keys: U
     offset *= modulus
     offset >>= _SHIFT_32
     offset += value
-    offset -= modulus * (offset >= modulus)
-    return offset
+    # Below 0 an unsigned number wraps to a huge one, so the smaller of the two is the remainder.
+    return np.minimum(offset, offset - modulus)
 
 
 def _mix(values: UInt64Array) -> UInt64Array:

@@ -6,6 +6,7 @@
 Memory stays constant however large the files are. Knows nothing about names, manifests or mixtures.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
@@ -58,21 +59,22 @@ class TokenShards:
         self, files: Sequence[Path], dtype: np.dtype[np.unsignedinteger], lengths: Sequence[int]
     ) -> None:
         self._shards = [_map(file, dtype, length) for file, length in zip(files, lengths, strict=True)]
-        self._starts = np.array(list(accumulate(lengths, initial=0)), np.int64)
+        self._starts = list(accumulate(lengths, initial=0))
 
     def __len__(self) -> int:
-        return int(self._starts[-1])
+        return self._starts[-1]
 
     def read(self, start: int, out: npt.NDArray[np.integer]) -> None:
         """Fill `out` with the tokens from `start` on; they may lie in several shards."""
-        if len(self._shards) == 1:
-            out[:] = self._shards[0][start : start + out.size]
+        shard = bisect_right(self._starts, start) - 1
+        offset = start - self._starts[shard]
+        wanted = len(out)
+        if start + wanted <= self._starts[shard + 1]:
+            out[:] = self._shards[shard][offset : offset + wanted]
             return
-        shard = int(np.searchsorted(self._starts, start, side="right")) - 1
-        offset = start - int(self._starts[shard])
         filled = 0
-        while filled < out.size:
-            part = self._shards[shard][offset : offset + out.size - filled]
+        while filled < wanted:
+            part = self._shards[shard][offset : offset + wanted - filled]
             out[filled : filled + part.size] = part
             filled += part.size
             shard, offset = shard + 1, 0
