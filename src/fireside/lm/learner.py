@@ -53,7 +53,7 @@ class LearnerConfig:
     learning_rate: float = 1e-6
     optimizer: AdamWConfig = field(default_factory=lambda: AdamWConfig(weight_decay=0.0))
     num_trainable_layers: int | None = None
-    micro_batch_tokens: int = 4096
+    micro_batch_tokens: int = 2048
     cache_bytes: int = 1 << 30
 
     def __post_init__(self) -> None:
