@@ -46,7 +46,11 @@ class Pipeline(Estimator["PipelineModel"]):
         return that
 
     def _uids(self) -> frozenset[str]:
-        return super()._uids().union(*(stage._uids() for stage in self.getStages()))
+        return (
+            super()
+            ._uids()
+            .union(*(stage._uids() for stage in self.getStages() if isinstance(stage, PipelineStage)))
+        )
 
     def _write_to(self, directory: Path) -> None:
         write_stages(self, self.getStages(), directory)

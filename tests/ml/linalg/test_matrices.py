@@ -2,7 +2,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -16,6 +16,7 @@ matrices = arrays(
 )
 
 
+@settings(deadline=None)
 @given(matrices)
 def test_every_way_to_store_a_matrix_gives_the_same_entries(array):
     rows, columns = array.shape

@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import scipy.sparse
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -24,6 +24,7 @@ def vectors_of(array, is_dense):
     ]
 
 
+@settings(deadline=None)
 @given(blocks)
 def test_a_block_goes_to_arrow_and_back_row_kind_and_all(drawn):
     array, is_dense = drawn
@@ -41,6 +42,7 @@ def test_a_block_goes_to_arrow_and_back_row_kind_and_all(drawn):
         assert np.array_equal(block.to_csr().toarray(), array)
 
 
+@settings(deadline=None)
 @given(blocks, st.data())
 def test_slices_and_chunks_of_a_column_are_read_in_place(drawn, data):
     array, is_dense = drawn
@@ -52,6 +54,7 @@ def test_slices_and_chunks_of_a_column_are_read_in_place(drawn, data):
     assert VectorBlock.from_arrow(chunks).to_vectors() == vectors_of(array, is_dense)
 
 
+@settings(deadline=None)
 @given(blocks, st.data())
 def test_taking_rows_is_numpy_indexing(drawn, data):
     array, is_dense = drawn
@@ -62,6 +65,7 @@ def test_taking_rows_is_numpy_indexing(drawn, data):
     assert block.take(rows).to_vectors() == vectors_of(array[rows], is_dense[rows])
 
 
+@settings(deadline=None)
 @given(blocks)
 def test_compressing_keeps_the_entries_and_takes_the_smaller_form(drawn):
     array, is_dense = drawn

@@ -4,7 +4,7 @@ import pickle
 import numpy as np
 import pytest
 import scipy.sparse
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -22,6 +22,7 @@ def sparse(array):
     return SparseVector(len(array), indices, array[indices])
 
 
+@settings(deadline=None)
 @given(pairs_of_arrays)
 def test_dense_and_sparse_arithmetic_agrees_with_numpy(pair):
     a, b = pair
@@ -34,6 +35,7 @@ def test_dense_and_sparse_arithmetic_agrees_with_numpy(pair):
         assert np.array_equal(left.toArray(), a)
 
 
+@settings(deadline=None)
 @given(arrays(np.float64, 5, elements=finite | st.just(0.0)))
 def test_a_sparse_vector_equals_and_hashes_as_its_dense_twin(array):
     assert DenseVector(array) == sparse(array)

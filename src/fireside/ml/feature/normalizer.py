@@ -31,8 +31,8 @@ class Normalizer(RowTransform, VectorColumn, Transformer):
     def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
         block = read_vectors(self, batch, self.getInputCol())
         norms = row_norms(block, self.getP())
-        factors = 1.0 / np.where(norms == 0, 1.0, norms)
-        return [block.with_values(block.values * np.repeat(factors, np.diff(block.indptr))).to_arrow()]
+        divisors = np.where(norms == 0, 1.0, norms)
+        return [block.with_values(block.values / np.repeat(divisors, np.diff(block.indptr))).to_arrow()]
 
 
 def row_norms(block: VectorBlock, p: float) -> npt.NDArray[np.float64]:

@@ -51,7 +51,7 @@ def _java_words(terms: pa.Array) -> npt.NDArray[np.uint32]:
         values = np.where(np.isnan(values), np.array(np.nan, values.dtype), values)
     elif values.dtype.itemsize < 4 or values.dtype.kind == "b":
         values = values.astype(np.int32)
-    return np.ascontiguousarray(values).view("<u4").reshape(len(values), -1)
+    return np.ascontiguousarray(values).view("<u4").reshape(len(values), max(1, values.dtype.itemsize // 4))
 
 
 def _hash_words(words: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:

@@ -1,0 +1,91 @@
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from fireside.compute import Dataset
+from fireside.ml.feature import Normalizer, VectorAssembler
+from fireside.ml.linalg import DenseVector, SparseVector, VectorBlock
+from fireside.ml.linalg.pandas_vectors import VectorArray
+
+VECTORS = [DenseVector([3.0, 4.0]), SparseVector(2, {1: 2.0}), DenseVector([0.0, 0.0])]
+UNIT = [DenseVector([0.6, 0.8]), SparseVector(2, {1: 1.0}), DenseVector([0.0, 0.0])]
+NUMBERS = {"a": [1.0, 2.0], "b": [3.0, 4.0]}
+
+
+def normalizer():
+    return Normalizer(inputCol="v", outputCol="unit")
+
+
+def test_vectors_in_the_hand_go_through_pandas_and_lists():
+    frame = pd.DataFrame({"name": ["x", "y", "z"], "v": pd.Series(VECTORS, dtype=object)})
+    found = normalizer().transform(frame)
+    assert isinstance(found, pd.DataFrame)
+    assert list(found.columns) == ["name", "v", "unit"]
+    assert list(found["unit"]) == UNIT
+    assert [type(vector) for vector in found["unit"]] == [type(vector) for vector in UNIT]
+    assert normalizer().transform({"v": VECTORS})["unit"] == UNIT
+    rows = normalizer().transform([{"v": vector, "name": "n"} for vector in VECTORS])
+    assert rows == [{"v": v, "name": "n", "unit": u} for v, u in zip(VECTORS, UNIT, strict=True)]
+
+
+def test_a_pandas_column_of_vectors_can_be_transformed_again():
+    first = normalizer().transform(pd.DataFrame({"v": VECTORS}))
+    again = Normalizer(inputCol="unit", outputCol="more").transform(first)
+    assert [vector.norm(2) for vector in again["more"]] == pytest.approx([1.0, 1.0, 0.0])
+
+
+def test_arrays_and_lists_of_numbers_are_vectors_too():
+    frame = pd.DataFrame({"v": [np.array([3.0, 4.0]), np.array([0.0, 2.0])]})
+    assert list(normalizer().transform(frame)["unit"]) == [DenseVector([0.6, 0.8]), DenseVector([0.0, 1.0])]
+    polars = normalizer().transform(pl.DataFrame({"v": [[3.0, 4.0]]}))
+    assert polars["unit"].struct.field("values").to_list() == [[0.6, 0.8]]
+
+
+def test_each_kind_of_frame_comes_back_as_itself(tmp_path):
+    stage = VectorAssembler(inputCols=["a", "b"], outputCol="v")
+    table = pa.table(NUMBERS)
+    expected = [DenseVector([1.0, 3.0]), DenseVector([2.0, 4.0])]
+
+    def vectors(frame):
+        return VectorBlock.from_arrow(pa.table(frame)["v"]).to_vectors()
+
+    for frame in (table, table.to_batches()[0], pl.DataFrame(NUMBERS)):
+        found = stage.transform(frame)
+        assert type(found) is type(frame)
+        assert vectors(found) == expected
+    relation = stage.transform(duckdb.from_arrow(table))
+    assert isinstance(relation, duckdb.DuckDBPyRelation)
+    assert vectors(relation.to_arrow_table()) == expected
+    path = tmp_path / "rows.csv"
+    path.write_text("a,b\n1,3\n2,4\n")
+    streamed = stage.transform(path)
+    assert isinstance(streamed, Dataset)
+    assert vectors(streamed) == expected
+
+
+def test_a_vector_column_behaves_as_a_pandas_column():
+    series = pd.Series(VectorArray.of([*VECTORS, None]))
+    assert str(series.dtype) == "vector"
+    assert series[0] == VECTORS[0]
+    assert series[3] is None
+    assert series.isna().tolist() == [False, False, False, True]
+    assert list(series[series.notna()]) == VECTORS
+    assert list(series.iloc[[2, 0]]) == [VECTORS[2], VECTORS[0]]
+    assert list(series.iloc[1:3]) == VECTORS[1:]
+    assert list(pd.concat([series, series]).iloc[3:5]) == [None, VECTORS[0]]
+    assert series.reindex([0, 9]).isna().tolist() == [False, True]
+    assert (series == VECTORS[0]).tolist() == [True, False, False, False]
+    assert series.copy().array.nbytes == series.array.nbytes > 0
+    assert pa.array(series).type == VectorBlock.arrow_from_vectors([]).type
+    with pytest.raises(TypeError):
+        hash(series.array)
+
+
+def test_a_pandas_frame_of_vectors_survives_parquet(tmp_path):
+    frame = pd.DataFrame({"v": VectorArray.of(VECTORS)})
+    frame.to_parquet(tmp_path / "frame.parquet")
+    found = normalizer().transform(tmp_path / "frame.parquet")
+    assert VectorBlock.from_arrow(found.to_table()["unit"]).to_vectors() == UNIT
