@@ -164,6 +164,16 @@ def test_an_unfinished_build_with_a_corrupt_shard_is_refused(tmp_path: Path) -> 
         build_domain(tmp_path / "d", TEXTS, encode, SETTINGS)
 
 
+def test_two_processes_do_not_build_one_domain(tmp_path: Path) -> None:
+    def meanwhile() -> Iterator[str]:
+        yield TEXTS[0]
+        with pytest.raises(ResumeError, match="another process is building in"):
+            build_domain(tmp_path / "d", TEXTS, encode, SETTINGS)
+        yield from TEXTS[1:]
+
+    assert build_domain(tmp_path / "d", meanwhile(), encode, SETTINGS).num_documents == 100
+
+
 def test_a_token_outside_the_vocabulary_names_its_document(tmp_path: Path) -> None:
     settings = BuildSettings(vocab_size=100)
     with pytest.raises(InputError, match="begins 'abz' has token 122, outside the vocabulary of 100"):

@@ -10,7 +10,7 @@ from fireside.core.protocols import BatchSource, Stateful, TokenBatch
 from fireside.mixing.build import BuildSettings
 from fireside.mixing.upsampling import UpsamplingConfig, prepare_upsampling
 
-SETTINGS = BuildSettings(vocab_size=256, separator=0, tokenizer="bytes", shard_tokens=700)
+SETTINGS = BuildSettings(vocab_size=256, separator=0, tokenizer="bytes", shard_tokens=3000)
 CONFIG = UpsamplingConfig(
     base_shares={"web": 0.8, "books": 0.15, "code": 0.05},
     upsampled_shares={"web": 0.4, "books": 0.3, "code": 0.3},

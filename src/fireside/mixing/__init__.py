@@ -12,10 +12,13 @@ tokenizer gives `encode`, and whoever trains takes a `fireside.core.protocols.Ba
 
 from fireside.mixing.build import BuildSettings, build_domain
 from fireside.mixing.domain import Domain
+from fireside.mixing.domain_size import DomainSize
 from fireside.mixing.loader import LoaderConfig, MixtureLoader
 from fireside.mixing.mixture import Mixture
-from fireside.mixing.plan import DomainSize, Plan, make_plan
+from fireside.mixing.plan import Plan, make_plan
+from fireside.mixing.plan_file import plan_file, plan_table
 from fireside.mixing.schedule import Schedule, read_mix_file
+from fireside.mixing.sources import open_texts
 from fireside.mixing.stage import Stage
 from fireside.mixing.upsampling import Upsampling, UpsamplingConfig, prepare_upsampling
 
@@ -33,6 +36,9 @@ __all__ = [
     "UpsamplingConfig",
     "build_domain",
     "make_plan",
+    "open_texts",
+    "plan_file",
+    "plan_table",
     "prepare_upsampling",
     "read_mix_file",
 ]

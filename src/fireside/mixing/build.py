@@ -7,10 +7,12 @@ A build that is killed loses at most what has not filled a shard. Started again 
 over what is done, comparing digests of the texts but encoding nothing; with other texts it stops and says so.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +22,7 @@ import numpy.typing as npt
 
 from fireside.compute.dataset import Dataset, DistributedDataset
 from fireside.core import checkpoint
+from fireside.core.atomic import disk_full_is_clear
 from fireside.core.errors import CheckpointError, CorruptFileError, InputError, ResumeError
 from fireside.mixing.build_settings import BuildSettings
 from fireside.mixing.domain import DOMAIN_KIND, Domain, DomainFacts, ShardFacts
@@ -29,7 +32,7 @@ from fireside.mixing.tokenise import ClusterTexts, Encode, LocalTexts, Tokenised
 __all__ = ["BuildSettings", "Encode", "build_domain"]
 
 SHARD_KIND = "fireside.mixing.shard"
-_TOKENS, _DOCUMENTS = "tokens.bin", "documents.bin"
+_TOKENS, _DOCUMENTS, _LOCK = "tokens.bin", "documents.bin", "lock"
 
 
 def build_domain(
@@ -56,7 +59,8 @@ def build_domain(
 
     Raises:
         InputError: no tokens came out, or a token is not below `vocab_size`; the document is named.
-        ResumeError: what lies there was made from other texts or with other settings.
+        ResumeError: what lies there was made from other texts or with other settings, or another process is
+            building it.
         DiskFullError: there is no room; what was done is kept.
 
     >>> import tempfile
@@ -79,17 +83,33 @@ def build_domain(
     if (path / checkpoint.MANIFEST).is_file():
         return _already_built(path, texts, settings, name)
     building = path.parent / f".{path.name}.building"
-    shards = _finished_shards(building, settings)
-    _compare(building, texts, shards)
-    for shard in _cut(texts.rest(), settings.shard_tokens):
-        shards.append(_write_shard(building, len(shards), shard, settings))
-    if sum(shard.num_tokens for shard in shards) == 0:
-        shutil.rmtree(building, ignore_errors=True)
-        count = sum(shard.num_documents for shard in shards)
-        raise InputError(f"domain {name!r} is empty: no token came of {count} documents; give it documents")
-    _assemble(path, building, name, settings, shards)
-    shutil.rmtree(building)
+    with _alone_in(building):
+        shards = _finished_shards(building, settings)
+        _compare(building, texts, shards)
+        for shard in _cut(texts.rest(), settings.shard_tokens):
+            shards.append(_write_shard(building, len(shards), shard, settings))
+        if sum(shard.num_tokens for shard in shards) == 0:
+            shutil.rmtree(building)
+            count = sum(shard.num_documents for shard in shards)
+            raise InputError(f"domain {name!r} is empty: no token came of {count} documents; give it some")
+        _assemble(path, building, name, settings, shards)
+        shutil.rmtree(building)
     return Domain(path, verify=False)
+
+
+@contextmanager
+def _alone_in(building: Path) -> Iterator[None]:
+    """Hold the folder of an unfinished build; a second process would clear away what the first is writing."""
+    with disk_full_is_clear(building):
+        building.mkdir(parents=True, exist_ok=True)
+    with (building / _LOCK).open("wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ResumeError(
+                f"another process is building in {building}: let one build, and let the others wait"
+            ) from error
+        yield
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from fireside.core.errors import CorruptFileError
 from fireside.mixing.domain_size import DomainSize
 from fireside.mixing.shards import DocumentStarts, TokenShards, documents_file, token_dtype, tokens_file
 
-__all__ = ["DOMAIN_KIND", "Domain", "DomainFacts", "ShardFacts"]
+__all__ = ["DOMAIN_KIND", "Domain", "DomainFacts", "ShardFacts", "read_size"]
 
 Int64Array = npt.NDArray[np.int64]
 
@@ -73,12 +73,7 @@ class Domain:
         self.path = Path(path)
         read = checkpoint.verify if verify else checkpoint.read_manifest
         manifest = read(self.path, kind=DOMAIN_KIND)
-        try:
-            self.facts = msgspec.convert(manifest.metadata, DomainFacts)
-        except msgspec.ValidationError as error:
-            raise CorruptFileError(
-                f"{self.path / checkpoint.MANIFEST} does not describe a domain ({error}): build it again"
-            ) from error
+        self.facts = _facts_in(self.path, manifest)
         shards = self.facts.shards
         lengths = [shard.num_tokens for shard in shards]
         self._tokens = TokenShards(
@@ -91,8 +86,7 @@ class Domain:
             [shard.num_documents for shard in shards],
             list(accumulate(lengths[:-1], initial=0)),
         )
-        checksums = sorted((name, entry.blake2b) for name, entry in manifest.files.items())
-        self.fingerprint = hashlib.blake2b(repr(checksums).encode(), digest_size=16).hexdigest()
+        self.fingerprint = _fingerprint_of(manifest)
 
     @property
     def name(self) -> str:
@@ -121,3 +115,30 @@ class Domain:
     def document_starts(self, start: int, stop: int) -> Int64Array:
         """The tokens from `start` to before `stop` with which a document starts, ascending."""
         return self._documents.between(start, stop)
+
+
+def read_size(path: str | os.PathLike[str]) -> DomainSize:
+    """What a plan needs to know of a domain, from its manifest alone.
+
+    Raises:
+        CheckpointError: there is no whole domain at `path`.
+    """
+    manifest = checkpoint.read_manifest(path, kind=DOMAIN_KIND)
+    facts = _facts_in(Path(path), manifest)
+    num_tokens = sum(shard.num_tokens for shard in facts.shards)
+    return DomainSize(name=facts.name, num_tokens=num_tokens, fingerprint=_fingerprint_of(manifest))
+
+
+def _facts_in(path: Path, manifest: checkpoint.Manifest) -> DomainFacts:
+    try:
+        return msgspec.convert(manifest.metadata, DomainFacts)
+    except msgspec.ValidationError as error:
+        raise CorruptFileError(
+            f"{path / checkpoint.MANIFEST} does not describe a domain ({error}): build it again"
+        ) from error
+
+
+def _fingerprint_of(manifest: checkpoint.Manifest) -> str:
+    """A digest of the tokens; where they lie and what the domain is called are not in it."""
+    checksums = sorted((name, entry.blake2b) for name, entry in manifest.files.items())
+    return hashlib.blake2b(repr(checksums).encode(), digest_size=16).hexdigest()
