@@ -44,7 +44,8 @@ def says(*turns: str) -> Callable[[list[tuple[str, str]], int], str]:
 
 
 def test_a_rollout_searches_reads_and_answers(scripted: Any, retriever: Any, good_script: Any) -> None:
-    rollout = run(Environment(SearchTool(retriever)), scripted(good_script, version=3))
+    two = SearchTool(retriever, SearchConfig(k=2))
+    rollout = run(Environment(two), scripted(good_script, version=3))
     assert rollout.end is RolloutEnd.ANSWERED
     assert (rollout.answer, rollout.citations) == ("N'Djamena", ("td",))
     assert rollout.queries == ["capital Chad"]

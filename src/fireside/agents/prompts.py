@@ -1,6 +1,7 @@
-"""What the model is told before it acts: the syntax, one worked example, the question.
+"""What the model is told before it acts: the syntax, worked examples, the question.
 
-Kept short, because a model on two cores reads a few hundred tokens a second, and every rollout starts here.
+Every rollout starts with the same tokens, so the engine reads them once. Three examples, of three kinds of
+answers, triple what a model of 135M parameters gets right beside one (docs/lab-notes.md).
 Knows nothing about how a rollout goes on.
 """
 
@@ -12,22 +13,42 @@ from fireside.core.config import config
 __all__ = ["Prompt", "aggregation_opening", "question_line", "solving_opening"]
 
 SYSTEM = (
-    "You answer questions from documents. Each turn write one line.\n"
-    "To look something up: Search: keywords\n"
-    "When you have the answer: Answer: the exact answer [document]\n"
-    "Copy names and numbers from the search results. Separate several answers with ;"
+    "You answer questions by searching documents. Each turn write one line.\n"
+    "First look it up: Search: keywords\n"
+    "Then copy the answer from the results: Answer: the exact answer [document]\n"
+    "Separate several answers with ;"
 )
 
-EXAMPLE = (
-    Turn(role="user", content="Question: What is the capital of Freedonia?"),
-    Turn(role="assistant", content="Search: capital of Freedonia"),
-    Turn(
-        role="user",
-        content="[freedonia] Freedonia: Capital - name: Glenville\n"
-        "[sylvania] Sylvania: Capital - name: Marxburg\n"
-        "Question: What is the capital of Freedonia?",
+
+def worked(question: str, query: str, result: str, answer: str) -> tuple[Turn, ...]:
+    """The four turns of a rollout that goes well."""
+    return (
+        Turn(role="user", content=f"Question: {question}"),
+        Turn(role="assistant", content=f"Search: {query}"),
+        Turn(role="user", content=f"{result}\nSearches left: 1\nQuestion: {question}"),
+        Turn(role="assistant", content=f"Answer: {answer}"),
+    )
+
+
+EXAMPLES = (
+    *worked(
+        "What is the capital of Freedonia?",
+        "capital of Freedonia",
+        "[freedonia] Freedonia: Capital: Glenville; time: UTC+1",
+        "Glenville [freedonia]",
     ),
-    Turn(role="assistant", content="Answer: Glenville [freedonia]"),
+    *worked(
+        "Name the countries that border Sylvania.",
+        "countries that border Sylvania",
+        "[sylvania] Sylvania: Land boundaries - border countries: Osterlich 120 km; Freedonia 85 km",
+        "Osterlich; Freedonia [sylvania]",
+    ),
+    *worked(
+        "How long is the coast of Osterlich?",
+        "length of the coast of Osterlich",
+        "[osterlich] Osterlich: Coastline: 1,340 km",
+        "1,340 km [osterlich]",
+    ),
 )
 
 
@@ -41,7 +62,7 @@ class Prompt:
     """
 
     system: str = SYSTEM
-    example: tuple[Turn, ...] = EXAMPLE
+    example: tuple[Turn, ...] = EXAMPLES
 
 
 def question_line(question: str) -> str:

@@ -52,9 +52,9 @@ class SearchConfig:
         passage_chars: at most this many characters of each passage, title and document id apart.
     """
 
-    k: int = 2
+    k: int = 1
     pool: int = 20
-    passage_chars: int = 160
+    passage_chars: int = 100
 
     def __post_init__(self) -> None:
         if self.k < 1:

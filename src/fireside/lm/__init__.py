@@ -1,6 +1,6 @@
 """MixAttention transformers: layer maps, training, conversion of checkpoints, and an inference engine.
 
-`LayerMap` and `ModelConfig` decide everything about a model's shape, `Transformer` is the model, `Engine` runs
+`LayerMap` and `ModelConfig` decide a model's shape, `Transformer` is the model, and `Engine` runs
 it. Importing this package loads no torch; its modules are imported by name.
 """
 

@@ -194,7 +194,7 @@ class Demo:
             "reference": python_reference(),
             "code": python_code(),
         }
-        num_steps = self.settings.sized(200, least=20)
+        num_steps = self.settings.sized(180, least=20)
         sizes = {domain: sum(map(len, parts)) for domain, parts in texts.items()}
         tokens = num_steps * 16 * 256
         base, upsampled = (
@@ -213,7 +213,7 @@ class Demo:
         agent = self.base_agent if name == "base" else self.trained_agent
         return evaluate_agent(
             agent,
-            spread(self.questions, "heldout", self.settings.sized(32, least=8)),
+            spread(self.questions, "heldout", self.settings.sized(80, least=8)),
             name=name,
             parallel=parallel,
             seed=self.streams.integer("evaluate") % 2**32,
@@ -222,7 +222,7 @@ class Demo:
 
     def collect(self) -> dict[str, Any]:
         """Roll out on the training questions."""
-        questions = spread(self.questions, "train", self.settings.sized(16, least=4))
+        questions = spread(self.questions, "train", self.settings.sized(40, least=4))
         return collect_groups(self.base_agent, questions, self.training, self.replay_file)
 
     def train(self) -> dict[str, Any]:
@@ -238,7 +238,7 @@ class Demo:
         return AgentTraining(
             group_size=8,
             wanted_groups=self.settings.sized(6, least=2),
-            learner=LearnerConfig(learning_rate=1e-5, num_trainable_layers=8),
+            learner=LearnerConfig(learning_rate=1e-5, num_trainable_layers=6),
             oapl=OAPLConfig(num_epochs=2, groups_per_step=2),
             seed=self.settings.seed,
         )

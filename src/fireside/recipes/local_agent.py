@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from fireside.agents.benchmark.judge import ExactJudge
-from fireside.agents.environment import Environment
+from fireside.agents.environment import Environment, EnvironmentConfig
 from fireside.agents.index import open_index
 from fireside.agents.strategies import Single, Strategy
 from fireside.agents.test_time.parallel_thinking import ParallelThinking
@@ -21,9 +21,11 @@ from fireside.lm.engine.engine_config import EngineConfig
 from fireside.lm.learner import LearnerConfig, PolicyLearner
 from fireside.lm.policy_checkpoint import load_policy
 
-__all__ = ["MODEL_NAME", "LocalAgent", "turns_of"]
+__all__ = ["EXPLORING", "MODEL_NAME", "LocalAgent", "turns_of"]
 
 MODEL_NAME = "SmolLM2-135M-Instruct"
+EXPLORING = 0.5
+"""Temperature of rollouts that should differ. A model of this size writes no actions at 1."""
 
 
 class LocalAgent:
@@ -44,10 +46,9 @@ class LocalAgent:
         """The index, opened and checked."""
         return open_index(self._index)
 
-    @cached_property
-    def environment(self) -> Environment:
-        """Where every rollout runs."""
-        return Environment(SearchTool(self.retriever))
+    def environment(self, temperature: float = 0.0) -> Environment:
+        """Where rollouts run: greedy to answer, warmer where they should differ."""
+        return Environment(SearchTool(self.retriever), EnvironmentConfig(temperature=temperature))
 
     @cached_property
     def engine(self) -> Engine:
@@ -68,8 +69,8 @@ class LocalAgent:
     def strategy(self, parallel: int = 1, *, name: str = "single") -> Strategy:
         """One rollout, or so many in parallel and one that makes an answer of theirs."""
         if parallel == 1:
-            return Single(self.environment, name=name)
-        return ParallelThinking(self.environment, parallel)
+            return Single(self.environment(), name=name)
+        return ParallelThinking(self.environment(EXPLORING), parallel, aggregator=self.environment())
 
 
 def turns_of(trajectory: Trajectory) -> list[dict[str, str]]:

@@ -25,7 +25,7 @@ from fireside.core.config import config, to_dict
 from fireside.core.metrics import MetricsWriter
 from fireside.core.seeding import RandomStreams
 from fireside.lm.learner import LearnerConfig
-from fireside.recipes.local_agent import LocalAgent, turns_of
+from fireside.recipes.local_agent import EXPLORING, LocalAgent, turns_of
 
 __all__ = ["AgentTraining", "agent_report", "collect_groups", "evaluate_agent", "train_policy"]
 
@@ -76,7 +76,7 @@ def collect_groups(
     fingerprint = f"{agent.engine.model_name} seed {training.seed} groups of {training.group_size}"
     with ReplayStore(store, fingerprint) as replay:
         groups = collect(
-            Parallel(agent.environment, training.group_size),
+            Parallel(agent.environment(EXPLORING), training.group_size),
             agent.engine,
             questions,
             agent.judge,
