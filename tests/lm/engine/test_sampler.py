@@ -39,7 +39,7 @@ def test_top_p_keeps_the_smallest_sufficient_set() -> None:
     assert counts[1] / counts[3] == pytest.approx(2, rel=0.01)
 
 
-def test_top_p_reaches_beyond_its_first_candidates_in_a_flat_vocabulary() -> None:
+def test_top_p_keeps_its_share_of_a_flat_vocabulary() -> None:
     counts = counts_of(torch.zeros(1000), SamplingParams(top_p=0.5), draws=2000)
     assert (counts > 0).sum() == 500
 

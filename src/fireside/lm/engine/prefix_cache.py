@@ -5,7 +5,6 @@ have in common is computed once. An entry is found by comparing tokens, so there
 least recently used entries make room first.
 """
 
-from collections.abc import Sequence as Tokens
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,26 +53,23 @@ class PrefixCache:
         self._entries.append(best)
         return best.cache, best_length
 
-    def remember(self, tokens: Tokens[int], cache: KVCache) -> None:
-        """Keep a cache whose sequence has gone, if there is room; shorter entries that it contains go.
+    def remember(self, tokens: Int64Array, cache: KVCache) -> None:
+        """Keep a cache, if there is room; shorter entries that it contains go.
 
         Args:
-            tokens: of the sequence, at least the cache's `length`.
+            tokens: those that the cache holds.
             cache: nobody may extend it any more.
         """
-        if cache.length == 0:
-            return
-        cache = cache.compacted()
-        if not self.make_room(cache.num_bytes):
-            return
-        added = np.array(tokens[: cache.length], dtype=np.int64)
+        assert len(tokens) == cache.length
         for entry in list(self._entries):
-            length = common_prefix(entry.tokens, added)
+            length = common_prefix(entry.tokens, tokens)
+            if length == len(tokens) and entry.cache.can_resume_at(length):
+                return
             if length == len(entry.tokens) and cache.can_resume_at(length):
                 self._drop(entry)
-            elif length == len(added) and entry.cache.can_resume_at(length):
-                return
-        self._entries.append(_Entry(added, cache, self._pool.lease(cache.num_bytes)))
+        cache = cache.compacted()
+        if len(tokens) and self.make_room(cache.num_bytes):
+            self._entries.append(_Entry(tokens.copy(), cache, self._pool.lease(cache.num_bytes)))
 
     def make_room(self, num_bytes: int) -> bool:
         """Forget entries until so many bytes are free; `False`, forgetting nothing, where that is in vain."""

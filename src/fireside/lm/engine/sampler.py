@@ -15,9 +15,6 @@ from fireside.core.protocols import SamplingParams
 
 __all__ = ["draw"]
 
-# Candidates that top-p looks at before it sorts the whole vocabulary.
-_FIRST_CANDIDATES = 256
-
 
 @torch.inference_mode()
 def draw(
@@ -47,16 +44,12 @@ def draw(
 def _draw_row(probs_V: Tensor, top_p: float, uniform: float) -> int:
     if top_p == 1:
         return _invert(probs_V, uniform)
-    size = len(probs_V)
-    num_candidates = min(_FIRST_CANDIDATES, size)
-    while True:
-        probs_K, tokens_K = probs_V.topk(num_candidates)
-        before_K = probs_K.cumsum(0, dtype=torch.float64) - probs_K
-        kept = int((before_K < top_p).sum())
-        # All candidates kept: the smallest sufficient set may reach beyond them.
-        if kept < num_candidates or num_candidates == size:
-            return int(tokens_K[_invert(probs_K[:kept], uniform)])
-        num_candidates = min(num_candidates * 16, size)
+    # What lies below this sums to at most 1 - top_p, so that only the rest needs sorting.
+    candidates_K = (probs_V >= (1 - top_p) / len(probs_V)).nonzero()[:, 0]
+    probs_K, order_K = probs_V[candidates_K].sort(descending=True)
+    before_K = probs_K.cumsum(0, dtype=torch.float64) - probs_K
+    kept = int((before_K < top_p).sum())
+    return int(candidates_K[order_K[_invert(probs_K[:kept], uniform)]])
 
 
 def _invert(probs_K: Tensor, uniform: float) -> int:

@@ -9,8 +9,6 @@ for it, and copies.
 from collections import deque
 from typing import NamedTuple
 
-import numpy as np
-
 from fireside.core.errors import CapacityError
 from fireside.lm.config import ModelConfig
 from fireside.lm.engine.engine_config import EngineConfig
@@ -87,7 +85,7 @@ class Scheduler:
         if self._limits.remember_prefixes and not sequence.cache.can_resume_at(
             len(sequence.prompt), filled=sequence.max_length
         ):
-            self.prefixes.remember(sequence.tokens, sequence.cache.copy())
+            self.prefixes.remember(sequence.computed, sequence.cache.copy())
 
     def finish(self, sequence: Sequence) -> None:
         """Take a sequence out, and remember what it has computed."""
@@ -95,10 +93,11 @@ class Scheduler:
         cache, lease = sequence.cache, sequence.lease
         assert cache is not None
         assert lease is not None
+        computed = sequence.computed
         sequence.cache = sequence.lease = None
         lease.release()
         if self._limits.remember_prefixes:
-            self.prefixes.remember(sequence.tokens, cache)
+            self.prefixes.remember(computed, cache)
 
     def drop(self, sequence: Sequence) -> None:
         """Take out a sequence that is no longer wanted, wherever it is; nothing of it is remembered."""
@@ -133,8 +132,7 @@ class Scheduler:
         best, best_length = self.prefixes.longest(sequence.prompt, limit)
         for other in self.running:
             assert other.cache is not None
-            computed = np.array(other.tokens[: other.cache.length], dtype=np.int64)
-            length = min(common_prefix(computed, sequence.prompt), limit)
+            length = min(common_prefix(other.computed, sequence.prompt), limit)
             if length > best_length and other.cache.can_resume_at(length):
                 best, best_length = other.cache, length
         return best, best_length

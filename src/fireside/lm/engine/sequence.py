@@ -54,6 +54,8 @@ class Sequence:
         self.prompt: npt.NDArray[np.int64] = np.array(request.prompt_tokens, dtype=np.int64)
         self.tokens = list(request.prompt_tokens)
         self.max_length = min(len(self.tokens) + self.params.max_tokens, context_length)
+        self._token_array = np.empty(self.max_length, dtype=np.int64)
+        self._token_array[: len(self.prompt)] = self.prompt
         self.stop_reason: StopReason | None = None
         self.cache: KVCache | None = None
         self.lease: Lease | None = None
@@ -74,12 +76,18 @@ class Sequence:
         """Whether a part of the prompt is still to be computed."""
         return self.num_computed < len(self.prompt)
 
+    @property
+    def computed(self) -> npt.NDArray[np.int64]:
+        """The tokens whose keys and values are known."""
+        return self._token_array[: self.num_computed]
+
     def next_uniform(self) -> float:
         """The random number in [0, 1) that decides the next token; the n-th token gets the n-th number."""
         return float(self._random.random())
 
     def append(self, token: int, logprob: float) -> None:
         """Add a drawn token and see whether it is the last."""
+        self._token_array[len(self.tokens)] = token
         self.tokens.append(token)
         self._logprobs.append(logprob)
         if token in self._tokenizer.stop_ids or self._reaches_stop_string(token):
