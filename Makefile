@@ -36,14 +36,14 @@ test-all: $(STAMP) system  ## every test
 	$(BIN)/pytest
 
 check: $(STAMP)  ## ruff, mypy, the direction of imports
-	$(BIN)/ruff format --check src tests benchmarks examples
-	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: $(STAMP)  ## rewrite the code as ruff would have it
-	$(BIN)/ruff format src tests benchmarks examples
-	$(BIN)/ruff check --fix src tests benchmarks examples
+	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks
 
 bench: $(STAMP)  ## run one benchmark: NAME=startup, QUICK=1 for a minute's version
 	@test -n "$(NAME)" || { echo "which one? make bench NAME=x, with x one of: $(patsubst benchmarks/%.py,%,$(filter-out benchmarks/harness.py,$(wildcard benchmarks/*.py)))"; exit 2; }

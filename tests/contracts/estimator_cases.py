@@ -181,9 +181,7 @@ CASES = {
     "Normalizer 3": Case(
         lambda: Normalizer(inputCol="v", outputCol="out", p=3.0), dense, ("v",), digits=1e-14
     ),
-    "Normalizer inf": Case(
-        lambda: Normalizer(inputCol="v", outputCol="out", p=float("inf")), mixed, ("v",)
-    ),
+    "Normalizer inf": Case(lambda: Normalizer(inputCol="v", outputCol="out", p=float("inf")), mixed, ("v",)),
     "VectorAssembler": Case(
         lambda: VectorAssembler(inputCols=["a", "b", "c", "v"], outputCol="out"),
         numbers,
