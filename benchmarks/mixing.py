@@ -45,7 +45,7 @@ from harness import bar, run_benchmark
 SEED = 17
 SHARES = {"web": 0.6, "books": 0.2, "code": 0.15, "mathematics": 0.05}
 UPSAMPLED = {"web": 0.2, "books": 0.3, "code": 0.3, "mathematics": 0.2}
-LENGTH, BATCH = 1024, 32
+LENGTH, BATCH, NUM_BATCHES = 1024, 32, 50_000
 SETTINGS = BuildSettings(vocab_size=49_152)
 DOCUMENT_TOKENS = 1 << 18
 
@@ -107,30 +107,27 @@ def loading(directory: Path, quick: bool) -> tuple[Rows, Bars]:
     """Tokens a second of each loader, for no workers and for two."""
     num_tokens = (1 << 21) if quick else (1 << 24)
     domains = build(directory, num_tokens)
-    plan = plan_of(domains, num_batches=2000)
+    plan = plan_of(domains, num_batches=NUM_BATCHES)
     saved = save_for_datasets(directory, domains)
-    num_batches = 40 if quick else 200
+    seconds, rounds = (0.2, 3) if quick else (1.0, 5)
     rows: Rows = []
     rate: dict[tuple[str, int], float] = {}
     for workers in (0, 2):
         loaders: dict[str, Callable[[], Iterator[Any]]] = {
             "fireside": partial(fireside_batches, plan, domains, workers),
-            "datasets.interleave_datasets, streamed": partial(
-                datasets_batches, saved, workers, streamed=True
-            ),
-            "datasets.interleave_datasets, indexed": partial(
-                datasets_batches, saved, workers, streamed=False
-            ),
+            "datasets.interleave_datasets, indexed": partial(indexed_batches, saved, workers),
             "torch ConcatDataset + WeightedRandomSampler": partial(torch_batches, domains, workers),
         }
         if workers == 0:
-            loaders = {"plain memory-mapped read": partial(plain_batches, plan, domains), **loaders}
-        best = dict.fromkeys(loaders, float("inf"))
-        for _ in range(3 if quick else 7):
+            loaders["plain memory-mapped read"] = partial(plain_batches, plan, domains)
+            # Streamed interleaving is slower still with worker processes.
+            loaders["datasets.interleave_datasets, streamed"] = partial(streamed_batches, saved)
+        best = dict.fromkeys(loaders, 0.0)
+        for _ in range(rounds):
             for name, batches in loaders.items():
-                best[name] = min(best[name], _seconds_for(batches, num_batches))
-        for name, seconds in best.items():
-            rate[name, workers] = num_batches * BATCH * LENGTH / seconds
+                best[name] = max(best[name], _batches_a_second(batches, seconds))
+        for name, batches_a_second in best.items():
+            rate[name, workers] = batches_a_second * BATCH * LENGTH
             rows.append({"what": name, "workers": workers, "tokens_per_s": rate[name, workers]})
     plain = rate["plain memory-mapped read", 0]
     bars = [bar("loader / plain memory-mapped read of the same bytes", ">= 0.8", rate["fireside", 0] / plain)]
@@ -220,7 +217,7 @@ def torch_batches(domains: list[Domain], workers: int) -> Iterator[Any]:
         [share / len(p)] * len(p) for share, p in zip(SHARES.values(), parts, strict=True)
     )
     generator = torch.Generator().manual_seed(SEED)
-    sampler = WeightedRandomSampler(list(weights), 2000 * BATCH, generator=generator)
+    sampler = WeightedRandomSampler(list(weights), NUM_BATCHES * BATCH, generator=generator)
     yield from DataLoader(ConcatDataset(parts), BATCH, sampler=sampler, num_workers=workers)
 
 
@@ -235,25 +232,29 @@ def save_for_datasets(directory: Path, domains: list[Domain]) -> list[Path]:
     return paths
 
 
-def datasets_batches(paths: list[Path], workers: int, *, streamed: bool) -> Iterator[Any]:
-    """interleave_datasets by probabilities, each domain shuffled; streamed, or by an index."""
-    parts: list[Any] = [datasets.load_from_disk(path).with_format("numpy") for path in paths]
-    if streamed:
-        parts = [part.to_iterable_dataset(num_shards=4) for part in parts]
-    mixed = datasets.interleave_datasets(
-        [part.shuffle(SEED) for part in parts],
+def interleaved(parts: list[Any]) -> Any:
+    """interleave_datasets by probabilities, each domain shuffled."""
+    return datasets.interleave_datasets(
+        [part.with_format("numpy").shuffle(SEED) for part in parts],
         probabilities=list(SHARES.values()),
         seed=SEED,
         stopping_strategy="all_exhausted",
     )
-    if workers == 0:
-        yield from (np.stack(batch["tokens"]).astype(np.int32) for batch in mixed.iter(BATCH))
-    elif streamed:
-        yield from DataLoader(mixed, BATCH, num_workers=workers)
-    else:
-        # A map-style data set is fetched batch by batch only if the sampler hands out batches.
-        sampler = BatchSampler(SequentialSampler(mixed), BATCH, drop_last=True)
-        yield from DataLoader(mixed, sampler=sampler, batch_size=None, num_workers=workers)
+
+
+def indexed_batches(paths: list[Path], workers: int) -> Iterator[Any]:
+    """An index over the saved sequences, fetched batch by batch."""
+    mixed = interleaved([datasets.load_from_disk(path) for path in paths])
+    sampler = BatchSampler(SequentialSampler(mixed), BATCH, drop_last=True)
+    for batch in DataLoader(mixed, sampler=sampler, batch_size=None, num_workers=workers):
+        yield np.asarray(batch["tokens"]).astype(np.int32)
+
+
+def streamed_batches(paths: list[Path]) -> Iterator[Any]:
+    """The saved sequences as streams."""
+    mixed = interleaved([datasets.load_from_disk(path).to_iterable_dataset(num_shards=4) for path in paths])
+    for batch in mixed.iter(BATCH):
+        yield np.stack(batch["tokens"]).astype(np.int32)
 
 
 def print_memory_of(directory: Path) -> None:
@@ -263,7 +264,7 @@ def print_memory_of(directory: Path) -> None:
         pass
     before = _anonymous_mib()
     domains = [Domain(directory / name, verify=False) for name in SHARES]
-    for _ in islice(fireside_batches(plan_of(domains, 2000), domains, 0), 100):
+    for _ in islice(fireside_batches(plan_of(domains, NUM_BATCHES), domains, 0), 100):
         pass
     print(_anonymous_mib() - before)
 
@@ -279,16 +280,17 @@ def _anonymous_mib() -> float:
     raise RuntimeError("this system does not tell anonymous memory")
 
 
-def _seconds_for(make: Callable[[], Iterator[Any]], num_batches: int) -> float:
-    """Seconds for some batches after the first, which pays for opening files and starting workers."""
+def _batches_a_second(make: Callable[[], Iterator[Any]], seconds: float) -> float:
+    """How many batches come in so many seconds, after the first few, which fill buffers and start workers."""
     batches = make()
-    next(batches)
-    start = time.perf_counter()
-    for _ in islice(batches, num_batches):
+    for _ in islice(batches, 8):
         pass
-    seconds = time.perf_counter() - start
-    del batches
-    return seconds
+    start = time.perf_counter()
+    count = 0
+    while time.perf_counter() - start < seconds:
+        next(batches)
+        count += 1
+    return count / (time.perf_counter() - start)
 
 
 def _timed(call: Callable[[], Any]) -> tuple[float, Any]:

@@ -105,6 +105,7 @@ def test_the_state_is_one_integer_beside_what_it_belongs_to(domains: list[Domain
         "step": int,
         "fingerprint": str,
         "description": dict,
+        "beginning": dict,
     }
 
 
@@ -221,3 +222,41 @@ def test_a_closed_loader_with_workers_reads_no_more(domains: list[Domain]) -> No
         loader.batch(0)
     with pytest.raises(RuntimeError, match="after shutdown"):
         loader.batch(5)
+
+
+def test_a_branch_goes_on_from_the_state_of_its_base(domains: list[Domain]) -> None:
+    base = plan_of(domains)
+    branched = base.branch([Stage(name="other", start=0.72, shares={"books": 1.0})])
+    # Sequence 180 is the first of batch 30, in the middle of a line.
+    straight = list(loader_of(domains, branched))
+    first = loader_of(domains, base)
+    for _ in zip(range(30), first, strict=False):
+        pass
+    second = loader_of(domains, branched)
+    second.load_state_dict(first.state_dict(), branch=True)
+    rest = list(second)
+    assert len(rest) == len(straight) - 30
+    for batch, expected in zip(rest, straight[30:], strict=True):
+        assert_same(batch, expected)
+
+
+def test_a_branch_does_not_go_on_from_past_its_start(domains: list[Domain]) -> None:
+    base = plan_of(domains)
+    branched = base.branch([Stage(name="other", start=0.72, shares={"books": 1.0})])
+    first = loader_of(domains, base)
+    for _ in zip(range(31), first, strict=False):
+        pass
+    with pytest.raises(ResumeError, match=r"\+ stage 2: sequences 180 to 186: books 1"):
+        loader_of(domains, branched).load_state_dict(first.state_dict(), branch=True)
+
+
+def test_a_branch_of_other_data_is_refused(domains: list[Domain]) -> None:
+    state = loader_of(domains).state_dict() | {"step": 3}
+    other = loader_of(domains, plan_of(domains, seed=1))
+    with pytest.raises(ResumeError, match=r"\+ seed: 1"):
+        other.load_state_dict(state, branch=True)
+
+
+def test_what_is_no_state_is_refused(domains: list[Domain]) -> None:
+    with pytest.raises(ResumeError, match="not the state of a mixture: it has step, weights"):
+        loader_of(domains).load_state_dict({"step": 1, "weights": 2})

@@ -5,7 +5,7 @@ decides what a batch holds, so that ranks and workers can change when a run resu
 step, and a description of what made the order, so that a run is not resumed on other data.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from types import TracebackType
@@ -79,11 +79,6 @@ class MixtureLoader:
         self._domains = _in_plan_order(plan, domains)
         _check_vocabulary(self._domains)
         self._lookup = Lookup(Mixture(plan))
-        self._description = {
-            **plan.describe(),
-            "batch size": str(config.batch_size),
-            "documents masked": str(config.mask_documents),
-        }
         self._next = 0
         self._ahead = _ReadAhead(self._read, config.num_workers) if config.num_workers else None
         if self.num_batches == 0:
@@ -100,7 +95,7 @@ class MixtureLoader:
     @property
     def fingerprint(self) -> str:
         """Digest of all that decides what a batch holds; ranks and workers are not in it."""
-        return fingerprint_of(self._description)
+        return fingerprint_of(self._description())
 
     def batch(self, step: int) -> TokenBatch:
         """This rank's rows of a batch.
@@ -122,22 +117,36 @@ class MixtureLoader:
             yield batch
 
     def state_dict(self) -> dict[str, Any]:
-        """The next step, the fingerprint, and what the fingerprint is of."""
-        return {"step": self._next, "fingerprint": self.fingerprint, "description": self._description}
+        """The next step, and what decided the batches: all of them, and those before that step."""
+        return {
+            "step": self._next,
+            "fingerprint": self.fingerprint,
+            "description": self._description(),
+            "beginning": self._description(self._next),
+        }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any], *, branch: bool = False) -> None:
         """Go on from a state, with any number of ranks or workers.
+
+        Args:
+            state: what `state_dict` gave.
+            branch: whether only the batches before the state's step must be the same, and not those after it.
 
         Raises:
             ResumeError: the state belongs to another order; the message lists what differs.
         """
-        if state["fingerprint"] != self.fingerprint:
+        if not state.keys() >= {"step", "fingerprint", "description", "beginning"}:
+            raise ResumeError(f"not the state of a mixture: it has {', '.join(state) or 'nothing'}")
+        step = int(state["step"])
+        part = "beginning" if branch else "description"
+        ours = self._description(step if branch else None)
+        if state[part] != ours:
             raise ResumeError(
                 "the data are not those of the run to resume:\n"
-                + _difference(state["description"], self._description)
-                + "\nrestore them, or branch the plan from where the run stopped"
+                + _difference(state[part], ours)
+                + "\nrestore them; for another end, branch the plan and load the state with branch=True"
             )
-        self._next = int(state["step"])
+        self._next = step
 
     def close(self) -> None:
         """End the threads that read ahead."""
@@ -151,6 +160,15 @@ class MixtureLoader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _description(self, step: int | None = None) -> dict[str, str]:
+        """What decides the batches, or those before a step."""
+        until = None if step is None else step * self.config.batch_size
+        return {
+            **self.plan.describe(until),
+            "batch size": str(self.config.batch_size),
+            "documents masked": str(self.config.mask_documents),
+        }
 
     def _read(self, step: int) -> TokenBatch:
         first = step * self.config.batch_size
@@ -168,7 +186,7 @@ class MixtureLoader:
 class _ReadAhead:
     """Reads the batches that follow the one asked for, in threads."""
 
-    def __init__(self, read: Any, num_workers: int) -> None:
+    def __init__(self, read: Callable[[int], TokenBatch], num_workers: int) -> None:
         self._read = read
         self._num_workers = num_workers
         self._threads = ThreadPoolExecutor(num_workers, thread_name_prefix="mixture")

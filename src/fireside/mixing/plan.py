@@ -129,13 +129,21 @@ class Plan:
         _check_caps(branched)
         return branched
 
-    def describe(self) -> dict[str, str]:
-        """Everything that decides which tokens sample i holds, in words: two plans are one if these are."""
+    def describe(self, until: int | None = None) -> dict[str, str]:
+        """Everything that decides which tokens a sample holds, in words.
+
+        Two plans with one description have one order; with one description up to a sequence, the same
+        beginning.
+
+        Args:
+            until: leave out what only concerns this sequence and those after it.
+        """
+        end = self.num_sequences if until is None else until
         lines = {"sequence length": str(self.sequence_length), "seed": str(self.schedule.seed)}
         for domain in self.domains:
             lines[f"domain {domain.name}"] = f"{domain.num_tokens} tokens, checksum {domain.fingerprint}"
-        for number, stage in enumerate(self.stages):
-            words = f"sequences {stage.start} to {stage.stop}: {self._in_words(stage.weights)}"
+        for number, stage in enumerate(stage for stage in self.stages if stage.start < end):
+            words = f"sequences {stage.start} to {min(stage.stop, end)}: {self._in_words(stage.weights)}"
             if stage.weights != stage.end_weights:
                 words += f", moving to {self._in_words(stage.end_weights)} over {stage.length}"
             lines[f"stage {number}"] = words

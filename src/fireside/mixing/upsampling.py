@@ -35,7 +35,7 @@ class UpsamplingConfig:
         batch_size: sequences in a batch.
         num_steps: batches in each run.
         branch_at: the part of the run that both share.
-        held_out_every: every so-manieth text is kept for evaluation and never trained on.
+        held_out_every: one text in so many is kept for evaluation and never trained on.
         max_epochs: how often a domain may be read in a run.
         mask_documents: attention and loss stay inside documents.
         seed: of the order.
