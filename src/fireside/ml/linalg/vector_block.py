@@ -7,20 +7,24 @@ the values are shared, not copied.
 Shapes: N rows, D entries in each vector, E stored entries in all.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from fireside.core.errors import InputError
 from fireside.ml.linalg.dense_vector import DenseVector
 from fireside.ml.linalg.sparse_vector import SparseVector
 from fireside.ml.linalg.vector import FloatArray, IndexArray, Vector
-from fireside.ml.linalg.vector_type import DENSE, SPARSE, VECTOR_TYPE, is_number_list, is_vector_type
+from fireside.ml.linalg.vector_arrow import (
+    StoredEntries,
+    arrow_from_entries,
+    arrow_from_vectors,
+    entries_from_arrow,
+)
+from fireside.ml.linalg.vector_type import VECTOR_TYPE
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -95,7 +99,7 @@ class VectorBlock:
     @staticmethod
     def arrow_from_vectors(vectors: Iterable[Vector | None]) -> pa.StructArray:
         """An Arrow column of vectors in the hand; `None` becomes null."""
-        return pa.array([None if vector is None else _as_struct(vector) for vector in vectors], VECTOR_TYPE)
+        return arrow_from_vectors(vectors)
 
     @classmethod
     def from_arrow(cls, column: pa.Array | pa.ChunkedArray, *, name: str = "the column") -> "VectorBlock":
@@ -109,16 +113,7 @@ class VectorBlock:
             InputError: a vector is null, is malformed, or differs in size from the first; or the column does
                 not hold vectors.
         """
-        if isinstance(column, pa.ChunkedArray):
-            column = column.combine_chunks()
-        if column.null_count:
-            row = int(np.argmax(pc.is_null(column).to_numpy(zero_copy_only=False)))
-            raise InputError(f"{name} has a null vector in row {row}: drop or fill null rows first")
-        if is_vector_type(column.type):
-            return _from_structs(column, name)
-        if is_number_list(column.type):
-            return _from_lists(column, name)
-        raise InputError(f"{name} has type {column.type}: vectors are needed (see VectorAssembler)")
+        return cls(*entries_from_arrow(column, name))
 
     @classmethod
     def from_scalar(cls, vector: pa.StructScalar) -> "VectorBlock":
@@ -126,22 +121,13 @@ class VectorBlock:
         return cls.from_arrow(pa.array([vector.as_py()], VECTOR_TYPE))
 
     def to_arrow(self) -> pa.StructArray:
-        """The Arrow column; values and indices are shared, not copied."""
-        if len(self.values) > np.iinfo(np.int32).max:
-            raise InputError(f"{len(self.values)} entries do not fit one batch: use smaller batches")
-        dense = self.is_dense
-        lengths = np.diff(self.indptr)
-        values = _lists(self.indptr, self.values, VECTOR_TYPE["values"].type)
-        sparse_only = not dense.any()
-        if sparse_only:
-            indptr, indices = self.indptr, self.indices
-        else:
-            indptr = np.concatenate([[0], np.cumsum(np.where(dense, 0, lengths))])
-            indices = self.indices[np.repeat(~dense, lengths)] if not dense.all() else np.empty(0, np.int32)
-        places = _lists(indptr, indices, VECTOR_TYPE["indices"].type, None if sparse_only else dense)
-        sizes = pa.array(np.full(len(self), self.size, np.int32), mask=None if sparse_only else dense)
-        kinds = pa.array(np.where(dense, DENSE, SPARSE).astype(np.int8))
-        return pa.StructArray.from_arrays([kinds, sizes, places, values], fields=list(VECTOR_TYPE))
+        """The Arrow column; values and indices are shared, not copied.
+
+        Raises:
+            InputError: there are more than 2^31 - 1 entries.
+        """
+        indices = None if self.is_dense.all() else self.indices
+        return arrow_from_entries(StoredEntries(self.size, self.indptr, self.values, indices, self.is_dense))
 
     def with_values(self, values: FloatArray) -> "VectorBlock":
         """The same places, other values: float64[E]."""
@@ -226,72 +212,3 @@ class VectorBlock:
         entries = np.arange(indptr[-1]) - np.repeat(indptr[:-1] - self.indptr[rows], lengths)
         indices = self.indices[entries] if "indices" in self.__dict__ else None
         return VectorBlock(self.size, indptr, self.values[entries], indices, self.is_dense[rows])
-
-
-def _lists(
-    indptr: npt.NDArray[Any], entries: npt.NDArray[Any], kind: pa.DataType, is_null: BoolArray | None = None
-) -> pa.ListArray:
-    mask = None if is_null is None else pa.array(is_null)
-    offsets = pa.array(indptr.astype(np.int32, copy=False))
-    return pa.ListArray.from_arrays(offsets, pa.array(entries), kind, mask=mask)
-
-
-def _as_struct(vector: Vector) -> dict[str, Any]:
-    indices, values = vector.active()
-    if isinstance(vector, SparseVector):
-        return {"type": SPARSE, "size": vector.size, "indices": indices, "values": values}
-    return {"type": DENSE, "size": None, "indices": None, "values": values}
-
-
-def _from_structs(column: pa.StructArray, name: str) -> VectorBlock:
-    kinds = column.field("type").to_numpy(zero_copy_only=False)
-    is_dense = kinds == DENSE
-    indptr, values = _entries(column.field("values"), np.float64)
-    lengths = np.diff(indptr)
-    if is_dense.all():
-        return VectorBlock(_one_size(lengths, name), indptr, values)
-    if not np.isin(kinds, (SPARSE, DENSE)).all():
-        raise InputError(f"{name} holds vectors of an unknown kind: the field 'type' must be 0 or 1")
-    stated = pc.fill_null(column.field("size"), 0).to_numpy(zero_copy_only=False)
-    size = _one_size(np.where(is_dense, lengths, stated), name)
-    sparse_indptr, places = _entries(column.field("indices"), np.int32)
-    if not np.array_equal(np.diff(sparse_indptr)[~is_dense], lengths[~is_dense]):
-        raise InputError(f"{name} holds a sparse vector whose indices and values differ in number")
-    if len(places) and not (places.min() >= 0 and places.max() < size):
-        raise InputError(f"{name} holds a sparse vector with an index that is not from 0 to {size - 1}")
-    if not is_dense.any():
-        return VectorBlock(size, indptr, values, places, is_dense)
-    indices = np.empty(len(values), np.int32)
-    in_dense = np.repeat(is_dense, lengths)
-    indices[in_dense] = np.tile(np.arange(size, dtype=np.int32), int(is_dense.sum()))
-    indices[~in_dense] = places[np.repeat(~is_dense, np.diff(sparse_indptr))]
-    return VectorBlock(size, indptr, values, indices, is_dense)
-
-
-def _from_lists(column: pa.Array, name: str) -> VectorBlock:
-    indptr, values = _entries(column, np.float64)
-    return VectorBlock(_one_size(np.diff(indptr), name), indptr, values)
-
-
-def _entries(lists: pa.Array, dtype: type) -> tuple[npt.NDArray[np.int64], Any]:
-    """Bounds int64[N+1] and the flat entries of a list column; a null list counts as empty.
-
-    Entries that are null become NaN: they can only come from lists of numbers.
-    """
-    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
-    indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-    flat = lists.flatten().to_numpy(zero_copy_only=False)
-    return indptr, flat.astype(dtype, copy=False)
-
-
-def _one_size(sizes: Sequence[int] | npt.NDArray[Any], name: str) -> int:
-    sizes = np.asarray(sizes)
-    if len(sizes) == 0:
-        return 0
-    if (other := sizes != sizes[0]).any():
-        row = int(np.argmax(other))
-        raise InputError(
-            f"{name} holds vectors of size {sizes[0]} and, in row {row}, of size {sizes[row]}: "
-            "all must have one size"
-        )
-    return int(sizes[0])
