@@ -105,7 +105,7 @@ def index_to_sample(quick: bool) -> tuple[Rows, Bars]:
 
 def loading(directory: Path, quick: bool) -> tuple[Rows, Bars]:
     """Tokens a second of each loader, for no workers and for two."""
-    num_tokens = (1 << 21) if quick else (1 << 24)
+    num_tokens = 1 << (21 if quick else 23)
     domains = build(directory, num_tokens)
     plan = plan_of(domains, num_batches=NUM_BATCHES)
     saved = save_for_datasets(directory, domains)
@@ -144,7 +144,7 @@ def memory(directory: Path, quick: bool) -> tuple[Rows, Bars]:
     """Anonymous memory that a loader adds to its process, over data of two sizes."""
     rows: Rows = []
     added = []
-    for num_tokens in (1 << 20, 1 << (23 if quick else 27)):
+    for num_tokens in (1 << 20, 1 << (23 if quick else 25)):
         build(directory / str(num_tokens), num_tokens)
         command = [sys.executable, __file__, "--memory-of", str(directory / str(num_tokens))]
         result = subprocess.run(command, check=True, capture_output=True, text=True)
