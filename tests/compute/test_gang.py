@@ -98,7 +98,6 @@ def test_results_travel_whole(data: Dataset) -> None:
     found["matrix"][0, 0] = 5.0
 
 
-@pytest.mark.slow  # a rank that leaves has once left its peer waiting for ever, see docs/lab-notes.md
 def test_an_error_of_ours_arrives_as_it_was_raised(data: Dataset) -> None:
     def give_up(collective: Collective, rows: Dataset) -> dict[str, Any]:
         collective.barrier()
@@ -114,7 +113,6 @@ def test_an_error_of_ours_arrives_as_it_was_raised(data: Dataset) -> None:
     assert str(caught.value) == "depth must be at least 1, got 0"
 
 
-@pytest.mark.slow  # a rank that leaves has once left its peer waiting for ever, see docs/lab-notes.md
 def test_any_other_error_names_the_worker_and_the_rank(data: Dataset) -> None:
     def stumble(collective: Collective, rows: Dataset) -> dict[str, Any]:
         if collective.rank == 0:
@@ -126,7 +124,6 @@ def test_any_other_error_names_the_worker_and_the_rank(data: Dataset) -> None:
         gang(data, stumble)
 
 
-@pytest.mark.slow  # a rank that leaves has once left its peer waiting for ever, see docs/lab-notes.md
 def test_a_map_that_fails_inside_a_gang_is_named(data: Dataset) -> None:
     def forgetful(batch: pa.RecordBatch) -> pa.RecordBatch:
         return batch.select(["id"])

@@ -89,7 +89,6 @@ def test_the_size_of_a_gang_can_be_set(spark: Any) -> None:
         spark.conf.unset("spark.fireside.gang.size")
 
 
-@pytest.mark.slow  # a rank that leaves has once left its peer waiting for ever, see docs/lab-notes.md
 def test_a_process_that_dies_is_reported_and_the_next_gang_runs(spark: Any) -> None:
     def die(collective: Collective, rows: Dataset) -> dict[str, Any]:
         import os
@@ -105,7 +104,6 @@ def test_a_process_that_dies_is_reported_and_the_next_gang_runs(spark: Any) -> N
     assert len(gang(data, sizes)["rows"]) == 2
 
 
-@pytest.mark.slow  # a rank that leaves has once left its peer waiting for ever, see docs/lab-notes.md
 def test_ranks_that_do_not_make_the_same_calls_are_told(spark: Any) -> None:
     def early(collective: Collective, rows: Dataset) -> dict[str, Any]:
         if collective.rank == 0:

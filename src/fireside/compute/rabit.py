@@ -1,19 +1,26 @@
 """Rabit: the collective that xgboost ships, between processes that can reach each other by TCP.
 
 One process holds the `tracker`, which introduces the members to one another; each member then has direct
-connections to its neighbours in a ring. The ranks are the task numbers. A member that leaves, for whatever
-reason, closes its connections, and the others see that in their next operation: nobody waits for the dead.
+connections to its neighbours in a ring. The ranks are the task numbers.
+
+Every operation begins with an agreement: the members tell each other what they are about to do, and a member
+that leaves, by return or by error, tells it in the others' next agreement. So nobody waits for one who has
+left, and calls that differ are refused instead of mixing bytes. The library alone does not give that: its
+`allreduce` waits for ever where a connection closes before it looks (docs/lab-notes.md). A process that is
+killed says nothing; whoever started the processes must end the others, as Spark does in a barrier stage.
 """
 
 import ctypes
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from enum import IntEnum
 from typing import Any, final
 
+import numpy as np
 import numpy.typing as npt
 
-from fireside.compute.collective import Collective, ReduceOp
+from fireside.compute.collective import DTYPES, OPERATIONS, Collective, ReduceOp
 from fireside.core.errors import CollectiveError
 from fireside.core.extras import require
 
@@ -22,11 +29,19 @@ __all__ = ["LostMemberError", "Rabit", "member", "tracker"]
 logger = logging.getLogger(__name__)
 
 STRAGGLER_SECONDS = 86_400
-"""How long a member waits for a slower one in an operation. A dead one is noticed at once, without this."""
+"""How long a member waits for a slower one in an operation."""
 
 
 class LostMemberError(CollectiveError):
     """Another member has left the gang; the error that made it leave is told by that member."""
+
+
+class Intent(IntEnum):
+    """What a member is about to do; of several, the greatest is told."""
+
+    REDUCE = 0
+    RETURN = 1
+    FAIL = 2
 
 
 @final
@@ -42,6 +57,7 @@ class Rabit(Collective):
             "max": self._xgboost.Op.MAX,
             "min": self._xgboost.Op.MIN,
         }
+        self._together = True
 
     @property
     def rank(self) -> int:
@@ -52,9 +68,38 @@ class Rabit(Collective):
         return self._world_size
 
     def _reduce(self, values: npt.NDArray[Any], op: ReduceOp) -> npt.NDArray[Any]:
+        if not self._together:
+            raise LostMemberError(f"rank {self._rank} lost the others of its gang before")
+        kind = OPERATIONS.index(op) * len(DTYPES) + DTYPES.index(values.dtype)
+        intent, same = self._agree(Intent.REDUCE, values.size * len(OPERATIONS) * len(DTYPES) + kind)
+        if intent is not Intent.REDUCE:
+            left = "has failed" if intent is Intent.FAIL else "has returned"
+            raise LostMemberError(f"rank {self._rank} lost the others of its gang: one {left}")
+        if not same:
+            self._together = False
+            raise CollectiveError(
+                f"rank {self._rank} reduces {values.size} values of {values.dtype} by {op!r}, and another rank "
+                "does something else: all ranks must make the same calls on arrays of the same shape and type"
+            )
+        return self._allreduce(values, op)
+
+    def leave(self, intent: Intent) -> None:
+        """Tell the others, once they come to their next operation or leave too."""
+        if self._together:
+            self._agree(intent, 0)
+
+    def _agree(self, intent: Intent, call: int) -> tuple[Intent, bool]:
+        """The greatest intent of all members, and whether all make the same call."""
+        mine = np.array([intent, call, -call], np.int64)
+        greatest, most, least = (int(value) for value in self._allreduce(mine, "max"))
+        self._together = greatest == Intent.REDUCE
+        return Intent(greatest), most == -least
+
+    def _allreduce(self, values: npt.NDArray[Any], op: ReduceOp) -> npt.NDArray[Any]:
         try:
             return self._xgboost.allreduce(values, self._operations[op])
         except require("xgboost.core", extra="spark").XGBoostError as error:
+            self._together = False
             raise LostMemberError(
                 f"rank {self._rank} lost the others of its gang: {_reason(error)}"
             ) from error
@@ -116,7 +161,14 @@ def member(address: Mapping[str, Any], task: int) -> Iterator[Rabit]:
     try:
         collective = Rabit()
         assert collective.rank == task
-        yield collective
+        try:
+            yield collective
+        except Exception:
+            # The first error is the one to tell, whatever becomes of the others.
+            with suppress(CollectiveError):
+                collective.leave(Intent.FAIL)
+            raise
+        collective.leave(Intent.RETURN)
     finally:
         try:
             xgboost.finalize()
