@@ -78,8 +78,8 @@ class Rabit(Collective):
         if not same:
             self._together = False
             raise CollectiveError(
-                f"rank {self._rank} reduces {values.size} values of {values.dtype} by {op!r}, and another rank "
-                "does something else: all ranks must make the same calls on arrays of the same shape and type"
+                f"rank {self._rank} reduces {values.size} values of {values.dtype} by {op!r}, and another "
+                "rank does something else: all ranks must make the same calls on arrays of one shape and type"
             )
         return self._allreduce(values, op)
 
