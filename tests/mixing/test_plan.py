@@ -188,3 +188,18 @@ def test_renaming_a_stage_leaves_the_fingerprint() -> None:
 def test_a_branch_is_the_plan_of_both_stages_written_out() -> None:
     last = Stage(name="up", start=0.7, shares={"web": 0.5, "books": 0.3, "code": 0.2})
     assert plan().branch([last]).describe() == plan(BASE, last).describe()
+
+
+def test_branches_of_different_orders_read_the_rest_differently() -> None:
+    base = plan(seed=3)
+    stage = Stage(name="last", start=0.8, shares={"web": 0.5, "books": 0.5})
+    orders = [base.branch([stage], order=order) for order in (0, 1, 2, 1)]
+    drawn = [np.array(beginning(branch, 2000)) for branch in orders]
+    assert np.array_equal(drawn[1], drawn[3])
+    for one, two in ((0, 1), (0, 2), (1, 2)):
+        later = drawn[one][2, 1600:] != drawn[two][2, 1600:]
+        assert later.mean() > 0.9
+        assert np.array_equal(drawn[one][:, :1600], drawn[two][:, :1600])
+        fingerprints = [fingerprint_of(orders[which].describe()) for which in (one, two)]
+        assert fingerprints[0] != fingerprints[1]
+        assert orders[one].describe(1600) == orders[two].describe(1600)

@@ -117,6 +117,26 @@ def test_a_stage_ends_within_a_sample_of_its_shares(plan: Plan) -> None:
 
 @given(plans())
 def test_no_sample_is_lost_or_repeated_inside_an_epoch(plan: Plan) -> None:
+    check_epochs(plan)
+
+
+@given(plans(), st.data())
+def test_orders_of_their_own_neither_lose_nor_repeat_and_leave_the_beginning(
+    plan: Plan, data: st.DataObject
+) -> None:
+    names = tuple(domain.name for domain in plan.domains)
+    for name in ("one", "two"):
+        point = data.draw(st.integers(1, plan.num_sequences - 1))
+        stage = Stage(name=name, start=point * LENGTH, shares=data.draw(shares(names)))
+        same, other = plan.branch([stage]), plan.branch([stage], order=data.draw(st.integers(1, 5)))
+        check_epochs(other)
+        assert np.array_equal(all_samples(other, point), all_samples(plan, point))
+        # Which domain comes when is no matter of the order.
+        assert np.array_equal(all_samples(other)[:2], all_samples(same)[:2])
+        plan = other
+
+
+def check_epochs(plan: Plan) -> None:
     domains, epochs, positions = all_samples(plan)
     for number, domain in enumerate(plan.domains):
         size = num_sequences(domain.num_tokens, LENGTH)

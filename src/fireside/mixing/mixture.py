@@ -2,6 +2,7 @@
 
     interleaving: i -> domain, rank         rank-th sample of its domain in this run
     rank -> epoch, index = divmod(rank, size of the domain)
+    reordering: index -> index              where a branch asked for an order of its own
     permutation: index -> position          one seeded permutation per domain and epoch
 
 Ranks run on through all stages, so that in each epoch of a domain every sample appears once, wherever the
@@ -17,6 +18,7 @@ from fireside.core.seeding import RandomStreams
 from fireside.mixing.domain_size import num_sequences
 from fireside.mixing.permutation import Permutations
 from fireside.mixing.plan import Plan
+from fireside.mixing.reordering import Reordering
 
 __all__ = ["Mixture", "Samples"]
 
@@ -64,8 +66,17 @@ class Mixture:
         keys = [streams.integer(f"permutation of {domain.name}") for domain in plan.domains]
         self._interleaving = plan.interleaving
         # A domain that no stage uses may be too small to hold a sequence; nothing is ever asked of it.
-        self._sizes = np.array([max(1, size) for size in sizes], np.int64)
-        self._permutations = Permutations([max(1, size) for size in sizes], keys)
+        sizes = [max(1, size) for size in sizes]
+        self._sizes = np.array(sizes, np.int64)
+        self._permutations = Permutations(sizes, keys)
+        names = [domain.name for domain in plan.domains]
+        self._reorderings = [
+            Reordering(
+                plan.interleaving.counts(order.start), sizes, names, streams.child(f"order {order.number}")
+            )
+            # What is asked for last is looked up first.
+            for order in reversed(plan.orders)
+        ]
 
     def __len__(self) -> int:
         return self.plan.num_sequences
@@ -85,6 +96,8 @@ class Mixture:
         for start in range(0, ranks.size, _CHUNK):
             part = slice(start, start + _CHUNK)
             epochs[part], index = np.divmod(ranks[part], self._sizes[domains[part]])
+            for reordering in self._reorderings:
+                index = reordering(domains[part], ranks[part], epochs[part], index)
             positions[part] = self._permutations(domains[part], epochs[part], index)
         return Samples(domains=domains, epochs=epochs, positions=positions)
 

@@ -22,7 +22,7 @@ from fireside.mixing.schedule import Schedule
 from fireside.mixing.shares import exact
 from fireside.mixing.stage import Stage
 
-__all__ = ["DomainSize", "Plan", "PlanRow", "fingerprint_of", "make_plan"]
+__all__ = ["DomainSize", "Order", "Plan", "PlanRow", "fingerprint_of", "make_plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,19 @@ class PlanRow:
     epochs_so_far: float
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order of its own, from one sequence on.
+
+    Attributes:
+        start: the first sequence of it.
+        number: which of all the orders it is; equal numbers give equal orders.
+    """
+
+    start: int
+    number: int
+
+
 @dataclass(frozen=True)
 class Plan:
     """The stages of a run, worked out over domains of known size.
@@ -56,11 +69,13 @@ class Plan:
         schedule: what was asked for. Of a branch: what its base asked for.
         domains: the domains, in the order of the weights; their numbers in a batch.
         stages: one after another, without gaps.
+        orders: where branches asked for an order of their own, oldest first.
     """
 
     schedule: Schedule
     domains: tuple[DomainSize, ...]
     stages: tuple[PlannedStage, ...]
+    orders: tuple[Order, ...] = ()
 
     @property
     def sequence_length(self) -> int:
@@ -101,13 +116,15 @@ class Plan:
                     epochs_so_far=after[domain.name] / held,
                 )
 
-    def branch(self, stages: Sequence[Stage]) -> "Plan":
+    def branch(self, stages: Sequence[Stage], *, order: int = 0) -> "Plan":
         """The same run up to the start of the first stage given, and these stages from there.
 
         Every sample before the branch point stays where it is. The run keeps its length.
 
         Args:
             stages: one after another; the first says where the branch leaves.
+            order: 0 goes on in the order of this run; any other number reads what is left of each domain in
+                an order of its own, which gives branches that differ by chance alone.
 
         Raises:
             ConfigError: the branch leaves at 0 or past the end, or does not fit (see `make_plan`).
@@ -125,7 +142,11 @@ class Plan:
         after = replace(self.schedule, stages=(lead, *stages), max_epochs_of={})
         kept = [replace(stage, stop=min(stage.stop, point)) for stage in self.stages if stage.start < point]
         new = planned_stages(after, self.domains)[1:]
-        branched = Plan(schedule=self.schedule, domains=self.domains, stages=(*kept, *new))
+        # A branch in the order of this run keeps the one that begins where it leaves.
+        orders = [one for one in self.orders if one.start < point or (one.start == point and not order)]
+        if order:
+            orders.append(Order(start=point, number=order))
+        branched = replace(self, stages=(*kept, *new), orders=tuple(orders))
         _check_caps(branched)
         return branched
 
@@ -147,6 +168,9 @@ class Plan:
             if stage.weights != stage.end_weights:
                 words += f", moving to {self._in_words(stage.end_weights)} over {stage.length}"
             lines[f"stage {number}"] = words
+        for order in self.orders:
+            if order.start < end:
+                lines[f"order from sequence {order.start}"] = str(order.number)
         return lines
 
     def _in_words(self, weights: tuple[int, ...]) -> str:
