@@ -1,13 +1,14 @@
 """Columns of a batch as a stage reads them: without nulls, and with errors that name stage and column."""
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from fireside.core.errors import InputError
 from fireside.ml.linalg.vector_block import VectorBlock
 from fireside.ml.param.params import Params
 
-__all__ = ["column_label", "column_without_nulls", "read_vectors"]
+__all__ = ["column_label", "column_without_nulls", "read_numbers", "read_vectors", "read_weights"]
 
 
 def column_label(stage: Params, column: str) -> str:
@@ -51,3 +52,38 @@ def read_vectors(
             f"size {size}: use the features it was fitted with"
         )
     return block
+
+
+def read_numbers(stage: Params, batch: pa.RecordBatch, column: str) -> npt.NDArray[np.float64]:
+    """float64[N], a column of numbers or booleans.
+
+    Raises:
+        InputError: a number is null or NaN.
+    """
+    values = column_without_nulls(stage, batch, column)
+    if pa.types.is_boolean(values.type):
+        values = values.cast(pa.int8())
+    numbers: npt.NDArray[np.float64] = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    if (missing := np.isnan(numbers)).any():
+        row = int(np.argmax(missing))
+        raise InputError(
+            f"{column_label(stage, column)} has NaN (row {row} of its batch): fill it, or leave such rows out"
+        )
+    return numbers
+
+
+def read_weights(stage: Params, batch: pa.RecordBatch, column: str | None) -> npt.NDArray[np.float64]:
+    """float64[N], a column of weights; ones where there is no such column.
+
+    Raises:
+        InputError: a weight is null, NaN, infinite or negative.
+    """
+    if column is None:
+        return np.ones(batch.num_rows)
+    weights = read_numbers(stage, batch, column)
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        raise InputError(
+            f"{column_label(stage, column)} has a weight that is negative or infinite: correct it, or leave "
+            "such rows out"
+        )
+    return weights

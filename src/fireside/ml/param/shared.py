@@ -16,11 +16,14 @@ __all__ = [
     "HasFeaturesCol",
     "HasInputCol",
     "HasInputCols",
+    "HasLabelCol",
     "HasMaxBlockSizeInMB",
     "HasMaxIter",
     "HasOutputCol",
     "HasOutputCols",
     "HasPredictionCol",
+    "HasProbabilityCol",
+    "HasRawPredictionCol",
     "HasSeed",
     "HasTol",
     "HasWeightCol",
@@ -66,6 +69,35 @@ class HasFeaturesCol(Params):
         TypeConverters.toString, "name of the column of feature vectors", default="features"
     )
     getFeaturesCol, setFeaturesCol = accessors(featuresCol)
+
+
+class HasLabelCol(Params):
+    """Reads labels."""
+
+    labelCol: Param[str] = param(TypeConverters.toString, "name of the column of labels", default="label")
+    getLabelCol, setLabelCol = accessors(labelCol)
+
+
+class HasRawPredictionCol(Params):
+    """Appends, or reads, raw predictions."""
+
+    rawPredictionCol: Param[str] = param(
+        TypeConverters.toString,
+        "name of the column of raw predictions: one confidence for each class",
+        default="rawPrediction",
+    )
+    getRawPredictionCol, setRawPredictionCol = accessors(rawPredictionCol)
+
+
+class HasProbabilityCol(Params):
+    """Appends, or reads, probabilities."""
+
+    probabilityCol: Param[str] = param(
+        TypeConverters.toString,
+        "name of the column of probabilities: one for each class",
+        default="probability",
+    )
+    getProbabilityCol, setProbabilityCol = accessors(probabilityCol)
 
 
 class HasPredictionCol(Params):
