@@ -5,10 +5,12 @@ answers, triple what a model of 135M parameters gets right beside one (docs/lab-
 Knows nothing about how a rollout goes on.
 """
 
+from collections.abc import Sequence
+
 from fireside.agents.types import Turn
 from fireside.core.config import config
 
-__all__ = ["Prompt", "question_line", "solving_opening"]
+__all__ = ["Prompt", "aggregation_opening", "question_line", "solving_opening"]
 
 SYSTEM = (
     "You answer questions by searching documents. Each turn write one line.\n"
@@ -78,4 +80,26 @@ def solving_opening(prompt: Prompt, question: str) -> tuple[Turn, ...]:
         Turn(role="system", content=prompt.system),
         *prompt.example,
         Turn(role="user", content=question_line(question)),
+    )
+
+
+def aggregation_opening(prompt: Prompt, question: str, answers: Sequence[str]) -> tuple[Turn, ...]:
+    """The turns that open a rollout which makes one answer of several (parallel thinking).
+
+    The answers were written by the model under the influence of documents, so they are flattened like those.
+    Where there are none, the question is asked as if for the first time.
+
+    >>> aggregation_opening(Prompt(example=()), "Capital of Chad?", ["N'Djamena", "Abeche"])[-1].content
+    "Question: Capital of Chad?\\nAnswers found so far: N'Djamena | Abeche\\nCheck and write the best."
+    """
+    *before, asked = solving_opening(prompt, question)
+    if not answers:
+        return (*before, asked)
+    candidates = " | ".join(" ".join(answer.split()) for answer in answers)
+    return (
+        *before,
+        Turn(
+            role="user",
+            content=f"{asked.content}\nAnswers found so far: {candidates}\nCheck and write the best.",
+        ),
     )

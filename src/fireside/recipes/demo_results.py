@@ -64,10 +64,10 @@ def agent_findings(agent: Mapping[str, Any]) -> list[str]:
             f"None of the {agent['training']['groups']} groups had both right and wrong answers, so there "
             "was nothing to learn from: the trained agent is the base agent."
         ]
-    update, thinking = agent["differences"]
+    what = ("The update", "Thinking in parallel", "The majority of the same rollouts")
     return [
-        _difference("The update", update, agent["num_questions"]),
-        _difference("Thinking in parallel", thinking, agent["num_questions"]),
+        _difference(name, row, agent["num_questions"])
+        for name, row in zip(what, agent["differences"], strict=True)
     ]
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 
 from fireside.agents.benchmark.bootstrap import Interval
-from fireside.agents.benchmark.evaluation import Evaluation, compare, evaluate
+from fireside.agents.benchmark.evaluation import Evaluation, compare, evaluate, score_attempts
 from fireside.agents.question import Question
 from fireside.agents.strategies import Parallel
+from fireside.agents.test_time.majority_vote import majority_attempt
 from fireside.agents.training.collect import collect
 from fireside.agents.training.filtering import PassRateFlow, filter_groups
 from fireside.agents.training.oapl import OAPLConfig, improve
@@ -54,15 +55,27 @@ class AgentTraining:
 def evaluate_agent(
     agent: LocalAgent, questions: Sequence[Question], *, name: str, parallel: int, seed: int, rollouts: Path
 ) -> dict[str, Any]:
-    """Score the agent; JSON-ready, with two traces of each kind. All rollouts are kept in `rollouts`."""
+    """Score the agent; JSON-ready, with two traces of each kind. All rollouts are kept in `rollouts`.
+
+    Of several rollouts in parallel the majority's answer is scored too, as `majority`: it costs nothing more.
+    """
     strategy = agent.strategy(parallel, name=name)
     evaluation, attempts = evaluate(strategy, agent.engine, questions, agent.judge, seed=seed)
     lines = b"\n".join(msgspec.json.encode(attempt) for attempt in attempts) + b"\n"
     write_bytes(rollouts / f"{name}.jsonl", lines)
-    return {
-        "evaluation": msgspec.to_builtins(evaluation),
-        "traces": traces(attempts, questions, name),
-    }
+    scored = {"evaluation": msgspec.to_builtins(evaluation), "traces": traces(attempts, questions, name)}
+    if parallel > 1:
+        majority, _ = score_attempts(
+            [majority_attempt(attempt) for attempt in attempts],
+            questions,
+            agent.judge,
+            system=f"majority of {parallel}",
+            # The rollouts were made together with the aggregator's, so their own time is not known.
+            seconds=evaluation.diagnostics.seconds * len(questions),
+            seed=seed,
+        )
+        scored["majority"] = msgspec.to_builtins(majority)
+    return scored
 
 
 def collect_groups(
@@ -124,10 +137,15 @@ def agent_report(
         seed: of the bootstrap.
     """
     evaluations = {
-        label: msgspec.convert(stages[stage]["evaluation"], Evaluation)
-        for label, stage in (("base", "base"), ("trained", "trained"), ("trained, 3 in parallel", "parallel"))
+        label: msgspec.convert(stages[stage][part], Evaluation)
+        for label, stage, part in (
+            ("base", "base", "evaluation"),
+            ("trained", "trained", "evaluation"),
+            ("trained, majority of 3", "parallel", "majority"),
+            ("trained, 3 in parallel", "parallel", "evaluation"),
+        )
     }
-    base, trained, parallel = evaluations.values()
+    base, trained, majority, parallel = evaluations.values()
     return {
         "model": model_name,
         "judge": f"{base.judge}, exact and deterministic",
@@ -137,6 +155,7 @@ def agent_report(
         "differences": [
             difference_row("trained − base", compare(trained, base, seed=seed)),
             difference_row("3 in parallel − trained", compare(parallel, trained, seed=seed)),
+            difference_row("majority of 3 − trained", compare(majority, trained, seed=seed)),
         ],
         "training": training_facts(stages, training),
         "traces": [trace for stage in ("trained", "base", "parallel") for trace in stages[stage]["traces"]],
