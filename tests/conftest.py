@@ -121,13 +121,24 @@ def wait_for_port(port: int, server: subprocess.Popen[bytes], log: Path, seconds
 
 
 @pytest.fixture(scope="session")
-def chromium() -> str:
-    """The path of a Chromium that playwright can drive."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    paths = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
+    path = next((path for path in paths if path), None)
     need(
         path is not None,
         "Chromium is missing: install Debian's package chromium to run the browser tests",
         "FIRESIDE_REQUIRE_BROWSER",
     )
-    assert path is not None
-    return path
+    from playwright.sync_api import sync_playwright
+
+    quiet = [
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+    ]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=[*quiet, "--no-sandbox"])
+        yield chromium
+        chromium.close()

@@ -80,7 +80,7 @@ def test_a_killed_demonstration_goes_on_and_ends_with_a_page(
 
     page = browser.new_page()
     page.goto((run / "report.html").as_uri())
-    assert page.locator("#scores tbody tr").count() == 3
+    assert page.locator("#scores tbody tr").count() == 4
     assert page.locator("figure svg").count() == 6
     assert "photo.txt" in page.locator("#unreadable").inner_text()
     page.close()
