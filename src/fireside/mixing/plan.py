@@ -2,6 +2,7 @@
 
     make_plan(schedule, sizes)   weights -> pieces -> counts; refuses what does not fit, with numbers
     plan.branch(stages)          another end from any sequence on, with the same beginning to the bit
+    plan.reordered(i, number)    the same end in another order
 
 A plan knows for each stage how many sequences, tokens and epochs it takes of each domain, exactly: the
 counts come from the same functions that later find each sample. Knows how large domains are, and nothing
@@ -116,15 +117,13 @@ class Plan:
                     epochs_so_far=after[domain.name] / held,
                 )
 
-    def branch(self, stages: Sequence[Stage], *, order: int = 0) -> "Plan":
+    def branch(self, stages: Sequence[Stage]) -> "Plan":
         """The same run up to the start of the first stage given, and these stages from there.
 
         Every sample before the branch point stays where it is. The run keeps its length.
 
         Args:
             stages: one after another; the first says where the branch leaves.
-            order: 0 goes on in the order of this run; any other number reads what is left of each domain in
-                an order of its own, which gives branches that differ by chance alone.
 
         Raises:
             ConfigError: the branch leaves at 0 or past the end, or does not fit (see `make_plan`).
@@ -142,13 +141,24 @@ class Plan:
         after = replace(self.schedule, stages=(lead, *stages), max_epochs_of={})
         kept = [replace(stage, stop=min(stage.stop, point)) for stage in self.stages if stage.start < point]
         new = planned_stages(after, self.domains)[1:]
-        # A branch in the order of this run keeps the one that begins where it leaves.
-        orders = [one for one in self.orders if one.start < point or (one.start == point and not order)]
-        if order:
-            orders.append(Order(start=point, number=order))
-        branched = replace(self, stages=(*kept, *new), orders=tuple(orders))
+        orders = tuple(order for order in self.orders if order.start <= point)
+        branched = replace(self, stages=(*kept, *new), orders=orders)
         _check_caps(branched)
         return branched
+
+    def reordered(self, sequence: int, number: int) -> "Plan":
+        """The same run, whose samples from a sequence on come in an order of their own.
+
+        Which domain comes when stays; what is left of each domain is read in another order, and still once in
+        each epoch. So runs with different numbers differ by chance alone.
+
+        Raises:
+            ConfigError: there is no such sequence.
+        """
+        if not 0 <= sequence < self.num_sequences:
+            raise ConfigError(f"no order can begin at sequence {sequence} of {self.num_sequences}")
+        orders = [order for order in self.orders if order.start < sequence]
+        return replace(self, orders=(*orders, Order(start=sequence, number=number)))
 
     def describe(self, until: int | None = None) -> dict[str, str]:
         """Everything that decides which tokens a sample holds, in words.
