@@ -1,12 +1,10 @@
 """The page: `results.json` rendered into one file that needs nothing beside it.
 
-Everything from documents, models and users passes through Jinja's autoescape; nothing is marked safe but the
-plots, which escape their own text. A content-security policy in the page forbids scripts and every fetch.
+Everything from documents, models and users is escaped (`template`), and the plots escape their own text.
 """
 
 import os
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,8 @@ import msgspec
 
 from fireside.core.atomic import write_bytes, write_text
 from fireside.core.errors import InputError
-from fireside.core.extras import require
 from fireside.recipes.report.svg import Bar, bar_chart, grouped_bar_chart, line_chart
+from fireside.recipes.report.template import render
 
 __all__ = ["read_results", "render_page", "write_report"]
 
@@ -50,13 +48,7 @@ def read_results(directory: str | os.PathLike[str]) -> dict[str, Any]:
 
 def render_page(results: Mapping[str, Any]) -> str:
     """The whole page as text."""
-    jinja2 = require("jinja2", extra="plots")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.filters["duration"] = duration
-    environment.filters["count"] = lambda value: f"{value:,}"
-    environment.filters["percent"] = lambda value: f"{100 * value:.1f} %"
-    template = environment.from_string(files(__package__).joinpath("page.html.jinja").read_text("utf-8"))
-    return str(template.render(**results, plots=plots(results)))
+    return render("page.html.jinja", **results, plots=plots(results))
 
 
 def plots(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,15 +91,3 @@ def plots(results: Mapping[str, Any]) -> dict[str, Any]:
             unit=" s",
         ),
     }
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person would say them.
-
-    >>> duration(0.25), duration(42), duration(754)
-    ('0.2 s', '42 s', '12 min 34 s')
-    """
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
