@@ -12,6 +12,7 @@ from fireside.mixing.estimate import Estimate, estimate, estimates, judged_toget
 from fireside.mixing.holm import holm
 from fireside.mixing.student_t import t_quantile, two_sided_p
 from fireside.mixing.utility import gains, mean_over, utilities
+from fireside.mixing.worth import worth
 
 
 @pytest.mark.parametrize("df", [1, 2, 3, 4, 5, 8, 9, 30, 101])
@@ -155,3 +156,18 @@ def test_what_the_base_mix_beats_is_not_in_the_pareto_set() -> None:
     choice = choose_duration(np.array([[-0.1, 0.2]]), np.array([[-0.1, -0.2]]), 1.0)
     assert choice.pareto == (1,)
     assert pareto_set(np.array([1.0, 1.0]), np.array([1.0, 1.0])).tolist() == [True, True]
+
+
+def test_what_a_data_set_is_worth() -> None:
+    def sure(mean: float) -> Estimate:
+        return Estimate(mean=mean, count=3, adjusted_p=0.01)
+
+    unsure = Estimate(mean=0.5, count=3, p=0.04, adjusted_p=0.2)
+    assert worth(sure(0.01), sure(-0.04), 0.05) == "keep"
+    assert worth(unsure, sure(0.06), 0.05) == "keep"
+    assert worth(sure(-0.01), sure(0.04), 0.05) == "drop"
+    assert worth(None, sure(-0.06), 0.05) == "drop"
+    assert worth(sure(-0.01), sure(0.06), 0.05) == "trade-off"
+    assert worth(sure(0.01), sure(-0.06), 0.05) == "trade-off"
+    assert worth(unsure, sure(0.04), 0.05) == "cannot tell"
+    assert worth(Estimate(mean=0.5, count=1), None, 0.05) == "cannot tell"
