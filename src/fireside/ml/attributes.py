@@ -4,14 +4,24 @@ It lies in the metadata of a field, as the JSON that Spark itself writes there, 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from fireside.ml.linalg.vector_type import VECTOR_TYPE
 
-__all__ = ["attributes_of", "labels_of", "nominal_field", "vector_field_of", "vector_size_of"]
+__all__ = [
+    "attributes_of",
+    "binary_field",
+    "entries_of",
+    "labels_of",
+    "nominal_field",
+    "ordinal_field",
+    "vector_field_of",
+    "vector_field_of_entries",
+    "vector_size_of",
+]
 
 SPARK_METADATA = b"SPARK::metadata::json"
 """Where Spark puts the metadata of a column when it hands it over as Arrow."""
@@ -37,6 +47,35 @@ def vector_field_of(name: str, size: int | None = None, names: Sequence[str] | N
     return _field(name, VECTOR_TYPE, attributes)
 
 
+def vector_field_of_entries(name: str, entries: Sequence[Mapping[str, Any]]) -> pa.Field:
+    """The field of a column of vectors, with the attributes of every entry, as `entries_of` returns them.
+
+    >>> field = vector_field_of_entries("v", [{"type": "binary", "name": "red"}, {"type": "numeric"}])
+    >>> vector_size_of(field), entries_of(field)
+    (2, [{'idx': 0, 'name': 'red', 'type': 'binary'}, {'idx': 1, 'type': 'numeric'}])
+    """
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for index, entry in enumerate(entries):
+        rest = {key: value for key, value in entry.items() if key not in ("idx", "type")}
+        groups.setdefault(entry["type"], []).append({"idx": index, **rest})
+    attributes: dict[str, Any] = {"num_attrs": len(entries)}
+    if groups:
+        attributes["attrs"] = groups
+    return _field(name, VECTOR_TYPE, attributes)
+
+
+def entries_of(field: pa.Field) -> list[dict[str, Any]] | None:
+    """What is known of each entry of the vectors in a column, in order; `None` where it is known of none."""
+    size, groups = vector_size_of(field), attributes_of(field).get("attrs")
+    if size is None or not isinstance(groups, dict):
+        return None
+    entries: list[dict[str, Any]] = [{"idx": index, "type": "numeric"} for index in range(size)]
+    for kind, group in groups.items():
+        for entry in group:
+            entries[entry["idx"]] = {**entry, "type": kind}
+    return entries
+
+
 def vector_size_of(field: pa.Field) -> int | None:
     """The size of the vectors in a column, where its metadata tell."""
     size = attributes_of(field).get("num_attrs")
@@ -57,6 +96,16 @@ def nominal_field(
     if num_values is not None:
         attributes["num_vals"] = num_values
     return _field(name, kind, attributes)
+
+
+def ordinal_field(name: str, kind: pa.DataType, labels: Sequence[str]) -> pa.Field:
+    """The field of a column of category indices whose order means something, with their labels."""
+    return _field(name, kind, {"type": "nominal", "ord": True, "vals": list(labels)})
+
+
+def binary_field(name: str, kind: pa.DataType) -> pa.Field:
+    """The field of a column of zeros and ones."""
+    return _field(name, kind, {"type": "binary"})
 
 
 def labels_of(field: pa.Field) -> list[str] | None:

@@ -8,7 +8,7 @@ from fireside.core.errors import InputError
 from fireside.ml.linalg.vector_block import VectorBlock
 from fireside.ml.param.params import Params
 
-__all__ = ["column_label", "column_without_nulls", "read_numbers", "read_vectors", "read_weights"]
+__all__ = ["as_floats", "column_label", "column_without_nulls", "read_numbers", "read_vectors", "read_weights"]
 
 
 def column_label(stage: Params, column: str) -> str:
@@ -29,6 +29,18 @@ def column_without_nulls(stage: Params, batch: pa.RecordBatch, column: str) -> p
             f"{column_label(stage, column)} has a null (row {row} of its batch): drop or fill null rows first"
         )
     return values
+
+
+def as_floats(column: pa.Array) -> npt.NDArray[np.float64]:
+    """float64[N], numbers or booleans; null becomes NaN.
+
+    >>> as_floats(pa.array([1, None, 3]))
+    array([ 1., nan,  3.])
+    """
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.int8())
+    numbers: npt.NDArray[np.float64] = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return numbers
 
 
 def read_vectors(
@@ -60,10 +72,7 @@ def read_numbers(stage: Params, batch: pa.RecordBatch, column: str) -> npt.NDArr
     Raises:
         InputError: a number is null or NaN.
     """
-    values = column_without_nulls(stage, batch, column)
-    if pa.types.is_boolean(values.type):
-        values = values.cast(pa.int8())
-    numbers: npt.NDArray[np.float64] = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    numbers = as_floats(column_without_nulls(stage, batch, column))
     if (missing := np.isnan(numbers)).any():
         row = int(np.argmax(missing))
         raise InputError(

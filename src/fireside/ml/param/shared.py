@@ -8,7 +8,7 @@ from fireside.ml.param.accessors import Getter, accessors
 from fireside.ml.param.param import Param, param
 from fireside.ml.param.params import Params
 from fireside.ml.param.type_converters import TypeConverters
-from fireside.ml.param.validators import gt_eq, in_array
+from fireside.ml.param.validators import Check, gt_eq, in_array, in_range
 from fireside.ml.spark_name import default_seed
 
 __all__ = [
@@ -24,7 +24,9 @@ __all__ = [
     "HasPredictionCol",
     "HasProbabilityCol",
     "HasRawPredictionCol",
+    "HasRelativeError",
     "HasSeed",
+    "HasThresholds",
     "HasTol",
     "HasWeightCol",
 ]
@@ -100,6 +102,20 @@ class HasProbabilityCol(Params):
     getProbabilityCol, setProbabilityCol = accessors(probabilityCol)
 
 
+class HasThresholds(Params):
+    """Divides probabilities before they are compared."""
+
+    thresholds: Param[list[float]] = param(
+        TypeConverters.toListFloat,
+        "one for each class; predicted is the class with the largest probability / threshold",
+        check=Check(
+            lambda values: min(values, default=-1) >= 0 and values.count(0.0) <= 1,
+            "numbers above 0, of which at most one may be 0",
+        ),
+    )
+    getThresholds, setThresholds = accessors(thresholds)
+
+
 class HasPredictionCol(Params):
     """Appends, or reads, predictions."""
 
@@ -116,6 +132,10 @@ class HasWeightCol(Params):
         TypeConverters.toString, "name of the column of weights; without it every row weighs 1"
     )
     getWeightCol = Getter(weightCol)
+
+    def _weight_column(self) -> str | None:
+        """The column of weights, where there is one."""
+        return (self.getWeightCol() or None) if self.isDefined("weightCol") else None
 
 
 class HasSeed(Params):
@@ -165,3 +185,15 @@ class HasMaxBlockSizeInMB(Params):
         check=gt_eq(0),
     )
     getMaxBlockSizeInMB = Getter(maxBlockSizeInMB)
+
+
+class HasRelativeError(Params):
+    """Finds quantiles approximately."""
+
+    relativeError: Param[float] = param(
+        TypeConverters.toFloat,
+        "how far the rank of a quantile may be off, as a share of the rows; 0 is exact and slow",
+        default=0.001,
+        check=in_range(0, 1),
+    )
+    getRelativeError = Getter(relativeError)

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import msgspec
 
 from fireside.core.atomic import disk_full_is_clear
 from fireside.core.errors import CheckpointError, CorruptFileError
+from fireside.ml.linalg import DenseVector, SparseVector, Vector
 from fireside.ml.param.params import Params
 from fireside.ml.param.type_converters import TypeConverters
 from fireside.ml.persistence.parts import part_files, part_name
@@ -86,15 +88,51 @@ def _major(version: str) -> int:
 
 
 def _to_json(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_to_json(item) for item in value]
+    if isinstance(value, SparseVector):
+        indices, values = value.active()
+        return {
+            "type": 0,
+            "size": len(value),
+            "indices": indices.tolist(),
+            "values": _to_json(values.tolist()),
+        }
+    if isinstance(value, Vector):
+        return {"type": 1, "values": _to_json(value.toArray().tolist())}
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Inf" if value > 0 else "-Inf"
     return value
 
 
 def _from_json(stage: Params, values: dict[str, Any]) -> dict[str, Any]:
-    """Values as the params take them: a number that JSON has not was written as text."""
-    floats = {param.name for param in stage.params if param.typeConverter is TypeConverters.toFloat}
-    return {
-        name: _NOT_JSON.get(value, value) if name in floats and isinstance(value, str) else value
-        for name, value in values.items()
-    }
+    """Values as the params take them: a number that JSON has not was written as text, a vector as an object."""
+    readers = {param.name: _READERS.get(param.typeConverter, _same) for param in stage.params}
+    return {name: readers.get(name, _same)(value) for name, value in values.items()}
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    return _NOT_JSON.get(value, value) if isinstance(value, str) else value
+
+
+def _vector(value: Any) -> Any:
+    if not isinstance(value, dict) or "values" not in value:
+        return value
+    numbers = _numbers(value["values"])
+    if value.get("type") == 0:
+        return SparseVector(value["size"], value["indices"], numbers)
+    return DenseVector(numbers)
+
+
+_READERS: dict[Any, Callable[[Any], Any]] = {
+    TypeConverters.toFloat: _numbers,
+    TypeConverters.toListFloat: _numbers,
+    TypeConverters.toListListFloat: _numbers,
+    TypeConverters.toVector: _vector,
+}
