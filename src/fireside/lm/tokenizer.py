@@ -4,6 +4,7 @@ A thin shell around the `tokenizers` library that is strict about special tokens
 special tokens unless the caller says so, so that a document that contains `<|im_end|>` cannot end a turn.
 """
 
+import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -70,6 +71,11 @@ class Tokenizer:
     def vocab_size(self) -> int:
         """Number of token ids, special ones included."""
         return self._backend.get_vocab_size(with_added_tokens=True)
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of everything that decides which ids a text has."""
+        return hashlib.blake2b(self._backend.to_str().encode(), digest_size=16).hexdigest()
 
     @property
     def special_ids(self) -> dict[str, int]:

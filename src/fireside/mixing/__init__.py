@@ -4,12 +4,14 @@
     Stage, Schedule -> Plan    tokens and epochs, before any is read   stage, schedule, shares, plan
     Plan -> Mixture            sample i -> domain, epoch, position     interleave, ramp, permutation, mixture
     Mixture -> MixtureLoader   batches for any ranks and workers       packing, loader
+    Plan -> Branches           continuations of one run                branches
 
 The sample at index i is a pure function of (plan, seed, i): a run resumes from one integer, and another end
 from any point on leaves everything before it where it was. Knows nothing about models: whoever has a
 tokenizer gives `encode`, and whoever trains takes a `fireside.core.protocols.BatchSource`.
 """
 
+from fireside.mixing.branches import Branch, BranchConfig, plan_branches
 from fireside.mixing.build import BuildSettings, build_domain
 from fireside.mixing.domain import Domain
 from fireside.mixing.domain_size import DomainSize
@@ -23,6 +25,8 @@ from fireside.mixing.stage import Stage
 from fireside.mixing.upsampling import Upsampling, UpsamplingConfig, prepare_upsampling
 
 __all__ = [
+    "Branch",
+    "BranchConfig",
     "BuildSettings",
     "Domain",
     "DomainSize",
@@ -37,6 +41,7 @@ __all__ = [
     "build_domain",
     "make_plan",
     "open_texts",
+    "plan_branches",
     "plan_file",
     "plan_table",
     "prepare_upsampling",

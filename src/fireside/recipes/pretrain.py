@@ -7,16 +7,16 @@ had been but one.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fireside.core.config import config
-from fireside.core.errors import ConfigError, InputError
+from fireside.core.errors import ConfigError
 from fireside.core.metrics import read_metrics
-from fireside.core.protocols import BatchSource, TokenBatch
+from fireside.core.protocols import BatchSource
 from fireside.core.seeding import RandomStreams
 from fireside.lm.config import ModelConfig
 from fireside.lm.evaluate.perplexity import held_out_losses
@@ -29,6 +29,7 @@ from fireside.lm.training_config import TrainingConfig
 from fireside.lm.transformer import Transformer
 from fireside.mixing.build import BuildSettings
 from fireside.mixing.upsampling import Upsampling, UpsamplingConfig, prepare_upsampling
+from fireside.recipes.held_out import spread_batches
 
 __all__ = ["PretrainConfig", "pretrain", "shares_that_fit"]
 
@@ -213,14 +214,6 @@ def train_branch(
     model = Transformer(model_config, seed=RandomStreams(settings.seed).integer("weights"))
     Trainer(model, source, training, directory / name).run()
     return model
-
-
-def spread_batches(source: BatchSource, most: int) -> Iterator[TokenBatch]:
-    """At most so many batches of a source that has an end, evenly spread over it."""
-    if source.num_batches is None:
-        raise InputError("a source without an end cannot be spread over: give an evaluation loader")
-    steps = np.linspace(0, source.num_batches, min(most, source.num_batches), endpoint=False)
-    return (source.batch(int(step)) for step in steps)
 
 
 def summary(
