@@ -1,0 +1,1 @@
+"""Statistics of columns, as `pyspark.ml.stat` has them."""
