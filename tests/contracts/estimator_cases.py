@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from fireside.ml.base import Estimator, PipelineStage
+from fireside.ml.classification import NaiveBayes
 from fireside.ml.clustering import KMeans
 from fireside.ml.feature import (
     IDF,
@@ -77,6 +78,17 @@ DIRECTIONS = vectors_of(
     *[SparseVector(5, {0: 1.0 + i, 1: 0.1 * i}) for i in range(4)],
     *[SparseVector(5, {3: 2.0, 4: 0.2 * i}) for i in range(4)],
 )
+COUNTS = vectors_of(
+    DenseVector([1.0, 0.0, 3.0]),
+    SparseVector(3, {0: 2.0, 2: 1.5}),
+    SparseVector(3, {1: 5.0}),
+    DenseVector([0.0, 4.0, 1.0]),
+    SparseVector(3, {}),
+    SparseVector(3, {0: 0.0, 2: 4.0}),
+    DenseVector([2.0, 2.0, 2.0]),
+)
+BITS = vectors_of(*[SparseVector(4, {i % 4: 1.0, (i * i + 1) % 4: 1.0}) for i in range(7)])
+CLASSES = [0.0, 0.0, 1.0, 1.0, 2.0, 0.0, 2.0]
 
 
 @dataclass(frozen=True)
@@ -255,5 +267,49 @@ CASES = {
         frame_of(v=BLOBS, w=np.linspace(0.5, 2.0, len(BLOBS))),
         ("v", "w"),
         digits=1e-12,
+    ),
+    "NaiveBayes": Case(
+        lambda: NaiveBayes(featuresCol="v", labelCol="y", weightCol="w"),
+        frame_of(v=COUNTS, y=CLASSES, w=np.linspace(0.5, 2.0, len(COUNTS))),
+        ("v", "y", "w"),
+        digits=1e-12,
+    ),
+    "NaiveBayes complement": Case(
+        lambda: NaiveBayes(
+            featuresCol="v",
+            labelCol="y",
+            modelType="complement",
+            smoothing=0.5,
+            rawPredictionCol="raw",
+            probabilityCol="shares",
+        ),
+        frame_of(v=COUNTS, y=[int(label) for label in CLASSES]),
+        ("v", "y"),
+        digits=1e-12,
+    ),
+    "NaiveBayes bernoulli": Case(
+        lambda: NaiveBayes(
+            featuresCol="v", labelCol="y", modelType="bernoulli", thresholds=[0.2, 0.0, 1.5], smoothing=2.0
+        ),
+        frame_of(v=BITS, y=CLASSES),
+        ("v", "y"),
+        digits=1e-12,
+    ),
+    "NaiveBayes gaussian": Case(
+        lambda: NaiveBayes(featuresCol="v", labelCol="y", modelType="gaussian", weightCol="w"),
+        frame_of(v=DENSE, y=[0.0, 1.0, 2.0] * 4, w=np.linspace(0.5, 2.0, len(DENSE))),
+        ("v", "y", "w"),
+        digits=1e-11,
+    ),
+    "NaiveBayes gaussian sparse": Case(
+        lambda: NaiveBayes(
+            featuresCol="v", labelCol="y", modelType="gaussian", predictionCol="p", rawPredictionCol=""
+        ),
+        frame_of(
+            v=vectors_of(*[SparseVector(12, {i % 3: 1.0 + i, 5: 0.5 * i % 2}) for i in range(9)]),
+            y=[0, 1, 1] * 3,
+        ),
+        ("v", "y"),
+        digits=1e-6,
     ),
 }

@@ -23,10 +23,6 @@ __all__ = ["Block", "FeatureParams", "WeightedRows", "feature_matrix"]
 class FeatureParams(HasFeaturesCol, HasDistanceMeasure, HasWeightCol):
     """Params of whatever reads weighted features under a distance."""
 
-    def _weight_column(self) -> str | None:
-        """The column of weights, where there is one."""
-        return (self.getWeightCol() or None) if self.isDefined("weightCol") else None
-
 
 class Block(NamedTuple):
     """Some rows.
