@@ -67,7 +67,9 @@ def test_a_killed_demonstration_goes_on_and_ends_with_a_page(
     (run,) = runs.iterdir()
     kept = {file.name: file.stat().st_mtime_ns for file in (run / "stages").iterdir()}
 
-    _, told = start(folder, runs).communicate(timeout=900)
+    second = start(folder, runs)
+    _, told = second.communicate(timeout=900)
+    assert second.returncode == 0, told.decode()
     assert b"kept from before" in told
     assert list(runs.iterdir()) == [run]
     assert all((run / "stages" / name).stat().st_mtime_ns == when for name, when in kept.items())

@@ -30,7 +30,7 @@ from fireside.lm.learner import LearnerConfig
 from fireside.recipes.demo_results import demo_results, question_kinds
 from fireside.recipes.local_agent import MODEL_NAME, LocalAgent
 from fireside.recipes.prepare_documents import SIMILARITY, prepare_chunks, read_documents
-from fireside.recipes.pretrain import PretrainConfig, pretrain, shares_that_fit
+from fireside.recipes.pretrain import PretrainConfig, held_out_every, pretrain, shares_that_fit
 from fireside.recipes.report import write_report
 from fireside.recipes.run import Run, latest_unfinished, new_run_id
 from fireside.recipes.text_domains import python_code, python_reference
@@ -197,12 +197,18 @@ class Demo:
         num_steps = self.settings.sized(180, least=20)
         sizes = {domain: sum(map(len, parts)) for domain, parts in texts.items()}
         tokens = num_steps * 16 * 256
+        every = held_out_every(sizes, 256)
+        trained_on = {domain: size - size // every for domain, size in sizes.items()}
         base, upsampled = (
-            shares_that_fit(shares, sizes, tokens=tokens, epochs=4.0)
+            shares_that_fit(shares, trained_on, tokens=tokens, epochs=4.0)
             for shares in (BASE_SHARES, UPSAMPLED_SHARES)
         )
         plan = PretrainConfig(
-            num_steps=num_steps, base_shares=base, upsampled_shares=upsampled, seed=self.settings.seed
+            num_steps=num_steps,
+            base_shares=base,
+            upsampled_shares=upsampled,
+            held_out_every=every,
+            seed=self.settings.seed,
         )
         return pretrain(self.run.directory / "pretrain", texts, plan)
 

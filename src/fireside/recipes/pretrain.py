@@ -31,7 +31,7 @@ from fireside.mixing.build import BuildSettings
 from fireside.mixing.upsampling import Upsampling, UpsamplingConfig, prepare_upsampling
 from fireside.recipes.held_out import spread_batches
 
-__all__ = ["PretrainConfig", "pretrain", "shares_that_fit"]
+__all__ = ["PretrainConfig", "held_out_every", "pretrain", "shares_that_fit"]
 
 BRANCHES = ("base", "upsampled")
 HELD_OUT_BATCHES = 16
@@ -56,6 +56,7 @@ class PretrainConfig:
         upsampled_shares: domain -> share of tokens in the upsampled mix.
         max_epochs: how often a domain may be read in a run; about four are nearly as good as fresh data
             (Muennighoff et al. 2023).
+        held_out_every: one text in so many measures the loss and is never trained on.
         seed: of the weights and of the order of the data.
     """
 
@@ -72,6 +73,7 @@ class PretrainConfig:
     branch_at: float = 0.8
     learning_rate: float = 3e-3
     max_epochs: float = 4.0
+    held_out_every: int = 20
     seed: int = 0
 
 
@@ -133,6 +135,29 @@ def shares_that_fit(
     return shares
 
 
+def held_out_every(characters: Mapping[str, int], sequence_length: int) -> int:
+    """One text in how many to hold out, so that every domain has some sequences to be measured on.
+
+    Args:
+        characters: domain -> characters of text at hand.
+        sequence_length: tokens in a sequence; a token has at most about five characters.
+
+    Raises:
+        ConfigError: a domain is too small to be both trained on and measured on.
+
+    >>> held_out_every({"a": 10**6}, 256), held_out_every({"a": 10**6, "b": 18_000}, 256)
+    (20, 7)
+    """
+    smallest = min(characters, key=lambda name: characters[name])
+    every = characters[smallest] // (2 * 5 * sequence_length)
+    if every < 2:
+        raise ConfigError(
+            f"{smallest} holds {characters[smallest]} characters, too few to train on and to measure with: "
+            f"give at least {4 * 5 * sequence_length}"
+        )
+    return min(20, every)
+
+
 def trained_tokenizer(directory: Path, texts: Mapping[str, Sequence[str]], vocab_size: int) -> Tokenizer:
     """A byte-pair encoding of all domains in equal parts; taken from `directory` where it is there."""
     if directory.is_dir():
@@ -166,6 +191,7 @@ def mixtures(
             batch_size=settings.batch_size,
             num_steps=settings.num_steps,
             branch_at=settings.branch_at,
+            held_out_every=settings.held_out_every,
             max_epochs=settings.max_epochs,
             seed=RandomStreams(settings.seed).integer("mixture"),
         ),
