@@ -25,7 +25,7 @@ _NOT_JSON = {"NaN": math.nan, "Inf": math.inf, "-Inf": -math.inf}
 
 
 class Metadata(msgspec.Struct, rename={"class_name": "class"}):
-    """One saved stage; the keys are Spark's."""
+    """One saved stage; the keys are Spark's, and `extra` holds those that only some classes have."""
 
     class_name: str
     uid: str
@@ -33,6 +33,7 @@ class Metadata(msgspec.Struct, rename={"class_name": "class"}):
     timestamp: int = 0
     sparkVersion: str = SPARK_VERSION
     defaultParamMap: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
 
     def restore(self, stage: Params, *, path: Path) -> None:
         """Give a stage the uid, the params and the defaults that were saved.
@@ -56,7 +57,9 @@ def write_metadata(directory: Path, metadata: Metadata) -> None:
         metadata.timestamp = int(time.time() * 1000)
         metadata.paramMap = {name: _to_json(value) for name, value in metadata.paramMap.items()}
         metadata.defaultParamMap = {name: _to_json(value) for name, value in metadata.defaultParamMap.items()}
-        (folder / part_name("txt")).write_bytes(msgspec.json.encode(metadata) + b"\n")
+        fields = msgspec.to_builtins(metadata)
+        fields |= fields.pop("extra")
+        (folder / part_name("txt")).write_bytes(msgspec.json.encode(fields) + b"\n")
         (folder / "_SUCCESS").touch()
 
 
@@ -71,7 +74,10 @@ def read_metadata(directory: Path) -> Metadata:
         raise CheckpointError(f"{directory} does not exist: nothing was saved there")
     path = part_files(directory / "metadata")[0]
     try:
-        metadata = msgspec.json.decode(path.read_bytes().partition(b"\n")[0], type=Metadata)
+        fields = msgspec.json.decode(path.read_bytes().partition(b"\n")[0], type=dict[str, Any])
+        known = set(Metadata.__struct_encode_fields__) - {"extra"}
+        extra = {key: fields.pop(key) for key in list(fields) if key not in known}
+        metadata = msgspec.convert({**fields, "extra": extra}, Metadata)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CorruptFileError(f"{path} cannot be read ({error}): save the stage again") from error
     if _major(metadata.sparkVersion) > _major(SPARK_VERSION):

@@ -47,6 +47,10 @@ class Saveable(Params):
         """A reader, for `read().load(path)`."""
         return MLReader(cls)
 
+    def _written_with(self, option: str, value: str) -> Self:
+        """What is written in place of this stage, under an option of the writer that it may not know."""
+        return self
+
     def _rows(self) -> Sequence[Mapping[str, Any]]:
         """The rows of the data."""
         assert self._saved is not None
@@ -91,6 +95,11 @@ class MLWriter:
     def overwrite(self) -> Self:
         """Replace what lies at the path."""
         self._replace = True
+        return self
+
+    def option(self, key: str, value: Any) -> Self:
+        """Set an option that some classes have, such as `persistSubModels`; the others look over it."""
+        self._stage = self._stage._written_with(str(key).lower(), str(value).lower())
         return self
 
     def session(self, sparkSession: Any) -> Self:
