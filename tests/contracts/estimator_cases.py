@@ -12,13 +12,16 @@ from fireside.ml.classification import NaiveBayes
 from fireside.ml.clustering import KMeans
 from fireside.ml.feature import (
     IDF,
+    Binarizer,
     BucketedRandomProjectionLSH,
+    Bucketizer,
     CountVectorizer,
     HashingTF,
     IndexToString,
     MinHashLSH,
     NGram,
     Normalizer,
+    QuantileDiscretizer,
     RegexTokenizer,
     StandardScaler,
     StopWordsRemover,
@@ -28,6 +31,7 @@ from fireside.ml.feature import (
 )
 from fireside.ml.linalg import DenseVector, SparseVector, VectorBlock
 
+INF, NAN = float("inf"), float("nan")
 TEXTS = [
     "The quick brown fox  jumps",
     "over the LAZY dog; dog dog",
@@ -102,6 +106,8 @@ class Case:
         nulls: whether null in those columns is an error ("error"), or has a meaning of its own ("allowed").
         fits_nothing: whether an estimator can be fitted to no rows.
         digits: relative error allowed against Spark.
+        tags: "optional input": a fitted model does without the columns; "NaN is not null": it tells them
+            apart, so that pandas, which does not, gives other rows.
     """
 
     stage: Callable[[], PipelineStage]
@@ -242,6 +248,88 @@ CASES = {
         lambda: IndexToString(inputCol="i", outputCol="out", labels=["x", "y"]),
         frame_of(i=[1.0, 0.0, 1.0]),
         ("i",),
+    ),
+    "Binarizer": Case(
+        lambda: Binarizer(inputCol="x", outputCol="out", threshold=0.5),
+        frame_of(x=[0.5, 0.75, -1.0, None, float("inf")]),
+        ("x",),
+        nulls="allowed",
+    ),
+    "Binarizer vectors": Case(lambda: Binarizer(inputCol="v", outputCol="out", threshold=1.0), mixed, ("v",)),
+    "Binarizer below zero": Case(
+        lambda: Binarizer(inputCol="v", outputCol="out", threshold=-1.0),
+        frame_of(
+            v=vectors_of(
+                SparseVector(4, {1: -2.0, 2: 3.0}),
+                DenseVector([-3.0, -4.0, -5.0, -1.0]),
+                SparseVector(4, {}),
+                SparseVector(4, {0: -9.0, 1: -9.0, 2: -9.0}),
+            )
+        ),
+        ("v",),
+    ),
+    "Binarizer columns": Case(
+        lambda: Binarizer(inputCols=["x", "v"], outputCols=["o1", "o2"], thresholds=[-0.5, 2.0]),
+        frame_of(x=[0.5, -0.5, -1.0, 0.0, 3.0, -2.0], v=MIXED),
+        ("x", "v"),
+        nulls="allowed",
+    ),
+    "Bucketizer": Case(
+        lambda: Bucketizer(inputCol="x", outputCol="out", splits=[-1.0, 0.0, 0.5, 1.0]),
+        frame_of(x=[-1.0, -0.0, 0.0, 0.25, 0.5, 1.0, None]),
+        ("x",),
+        nulls="allowed",
+    ),
+    "Bucketizer keep": Case(
+        lambda: Bucketizer(
+            inputCol="x", outputCol="out", splits=[-INF, 0.001, 1e7, INF], handleInvalid="keep"
+        ),
+        frame_of(x=[-INF, NAN, 0.001, 1e8, INF, None, 1e7]),
+        ("x",),
+        nulls="allowed",
+        digits=1e-15,
+        tags=frozenset({"NaN is not null"}),
+    ),
+    "Bucketizer columns": Case(
+        lambda: Bucketizer(
+            inputCols=["x", "n"],
+            outputCols=["o1", "o2"],
+            splitsArray=[[-INF, 0.0, INF], [0.0, 2.0, 3.0, 9.0]],
+            handleInvalid="skip",
+        ),
+        frame_of(x=pa.array([1.5, NAN, -2.5, 3.0, None], pa.float32()), n=[1, 2, 3, 9, 3]),
+        ("x", "n"),
+        nulls="allowed",
+    ),
+    "QuantileDiscretizer": Case(
+        lambda: QuantileDiscretizer(inputCol="x", outputCol="out", numBuckets=4),
+        frame_of(x=[3.5, -1.0, 0.0, 7.0, 2.0, 2.5, -4.0, 9.0, 1.0, 0.5, 11.0, 6.0]),
+        ("x",),
+        nulls="allowed",
+    ),
+    "QuantileDiscretizer columns": Case(
+        lambda: QuantileDiscretizer(
+            inputCols=["x", "n"],
+            outputCols=["o1", "o2"],
+            numBucketsArray=[5, 3],
+            handleInvalid="skip",
+            relativeError=0.0001,
+        ),
+        frame_of(
+            x=[float(i * 7 % 17) if i != 4 else NAN for i in range(20)], n=[i // 5 * 2 for i in range(20)]
+        ),
+        ("x", "n"),
+        nulls="allowed",
+    ),
+    "QuantileDiscretizer keep": Case(
+        lambda: QuantileDiscretizer(
+            inputCols=["x", "n"], outputCols=["o1", "o2"], numBuckets=3, handleInvalid="keep"
+        ),
+        frame_of(x=[float(i) if i % 5 else NAN for i in range(11)], n=[7] * 11),
+        ("x", "n"),
+        nulls="allowed",
+        digits=1e-15,
+        tags=frozenset({"NaN is not null"}),
     ),
     "MinHashLSH": Case(
         lambda: MinHashLSH(inputCol="v", outputCol="out", seed=12345, numHashTables=3),

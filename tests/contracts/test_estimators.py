@@ -72,8 +72,10 @@ def kind_of(frame: Any) -> type:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_every_kind_of_frame_gives_the_same_rows_and_comes_back_as_itself(name, make_frame):
+def test_every_kind_of_frame_gives_the_same_rows_and_comes_back_as_itself(name, make_frame, request):
     case = CASES[name]
+    if "NaN is not null" in case.tags and request.node.callspec.params["make_frame"] == "pandas":
+        pytest.skip("in pandas NaN is null")
     expected = rows_of(case.fitted(case.frame).transform(case.frame))
     frame = make_frame(case.frame)
     found = case.fitted(frame).transform(frame)
@@ -213,7 +215,7 @@ def test_a_model_has_the_uid_and_params_of_its_estimator(name):
     model = estimator.fit(case.frame)
     assert model.uid == estimator.uid
     for param in model.params:
-        if estimator.isSet(param.name):
+        if estimator.hasParam(param.name) and estimator.isSet(param.name):
             assert model.getOrDefault(param) == estimator.getOrDefault(param.name)
 
 

@@ -47,7 +47,7 @@ def test_what_is_saved_here_works_the_same_in_spark_and_back(spark, name, tmp_pa
     model = case.fitted(case.frame)
     model.save(tmp_path / "ours")
     twin = type(spark_stage(case.stage()))
-    theirs = (_model_class(twin) if case.is_estimator else twin).load(str(tmp_path / "ours"))
+    theirs = (_model_class(twin, model) if case.is_estimator else twin).load(str(tmp_path / "ours"))
     found = rows(theirs.transform(spark_frame(spark, case.frame)))
     assert_close(found, local_rows(model.transform(case.frame)), 1e-12)
     theirs.write().overwrite().save(str(tmp_path / "theirs"))
@@ -60,10 +60,10 @@ def test_what_is_saved_here_works_the_same_in_spark_and_back(spark, name, tmp_pa
     assert back.transform(case.frame).equals(model.transform(case.frame))
 
 
-def _model_class(estimator: type) -> Any:
+def _model_class(estimator: type, model: Any) -> Any:
     import importlib
 
-    return getattr(importlib.import_module(estimator.__module__), f"{estimator.__name__}Model")
+    return getattr(importlib.import_module(estimator.__module__), type(model).__name__)
 
 
 @pytest.mark.spark

@@ -1,9 +1,11 @@
 """Feature transformers, as `pyspark.ml.feature` has them; one algorithm a file."""
 
+from fireside.ml.feature.binarizer import Binarizer
 from fireside.ml.feature.bucketed_random_projection_lsh import (
     BucketedRandomProjectionLSH,
     BucketedRandomProjectionLSHModel,
 )
+from fireside.ml.feature.bucketizer import Bucketizer
 from fireside.ml.feature.count_vectorizer import CountVectorizer, CountVectorizerModel
 from fireside.ml.feature.hashing_tf import HashingTF
 from fireside.ml.feature.idf import IDF, IDFModel
@@ -11,6 +13,7 @@ from fireside.ml.feature.index_to_string import IndexToString
 from fireside.ml.feature.min_hash_lsh import MinHashLSH, MinHashLSHModel
 from fireside.ml.feature.ngram import NGram
 from fireside.ml.feature.normalizer import Normalizer
+from fireside.ml.feature.quantile_discretizer import QuantileDiscretizer
 from fireside.ml.feature.regex_tokenizer import RegexTokenizer
 from fireside.ml.feature.standard_scaler import StandardScaler, StandardScalerModel
 from fireside.ml.feature.stop_words_remover import StopWordsRemover
@@ -20,8 +23,10 @@ from fireside.ml.feature.vector_assembler import VectorAssembler
 
 __all__ = [
     "IDF",
+    "Binarizer",
     "BucketedRandomProjectionLSH",
     "BucketedRandomProjectionLSHModel",
+    "Bucketizer",
     "CountVectorizer",
     "CountVectorizerModel",
     "HashingTF",
@@ -31,6 +36,7 @@ __all__ = [
     "MinHashLSHModel",
     "NGram",
     "Normalizer",
+    "QuantileDiscretizer",
     "RegexTokenizer",
     "StandardScaler",
     "StandardScalerModel",
