@@ -21,7 +21,8 @@ from fireside.recipes.report.figure import (
 
 __all__ = ["Point", "trade_off_chart"]
 
-HEIGHT = 360
+HEIGHT = 372
+TOP = 28
 CAP = 4
 
 
@@ -75,7 +76,7 @@ def trade_off_chart(
         y_values.append(limit[0])
     x_marks, y_marks = ticks(min(x_values), max(x_values)), ticks(min(y_values), max(y_values))
     to_x = Scale(x_marks[0], x_marks[-1], PLANE_LEFT, PLANE_RIGHT)
-    to_y = Scale(y_marks[0], y_marks[-1], HEIGHT - PLANE_BOTTOM, 10)
+    to_y = Scale(y_marks[0], y_marks[-1], HEIGHT - PLANE_BOTTOM, TOP)
     parts = []
     if limit is not None:
         top = to_y(limit[0])
@@ -87,7 +88,7 @@ def trade_off_chart(
     parts.append(line("zero", to_x.start, to_y(0), to_x.end, to_y(0)))
     if limit is not None:
         parts.append(line("marker", to_x.start, to_y(limit[0]), to_x.end, to_y(limit[0])))
-        parts.append(text(to_x.end - 6, to_y(limit[0]) + 14, limit[1], "tick", anchor="end"))
+        parts.append(text(to_x.start + 8, to_y(limit[0]) + 15, limit[1], "tick"))
     path = " ".join(f"{to_x(x):.1f},{to_y(y):.1f}" for x, y in [(0, 0), *((p.x, p.y) for p in points)])
     parts.append(f'<polyline class="path" points="{path}"/>')
     parts += [_error_bars(point, to_x, to_y) for point in points]
