@@ -29,7 +29,8 @@ from fireside.core.seeding import RandomStreams
 from fireside.lm.learner import LearnerConfig
 from fireside.recipes.demo_results import demo_results, question_kinds
 from fireside.recipes.local_agent import MODEL_NAME, LocalAgent
-from fireside.recipes.prepare_documents import SIMILARITY, prepare_chunks, read_documents
+from fireside.recipes.near_duplicates import SIMILARITY
+from fireside.recipes.prepare_documents import prepare_chunks, read_documents
 from fireside.recipes.pretrain import PretrainConfig, held_out_every, pretrain, shares_that_fit
 from fireside.recipes.report import write_report
 from fireside.recipes.run import Run, latest_unfinished, new_run_id
@@ -151,7 +152,7 @@ class Demo:
             "num_duplicates": prepared.num_duplicates,
             "num_chunks": prepared.chunks.num_rows,
             "similarity": SIMILARITY,
-            "clusters": [{"name": one.name, "chunks": one.chunks} for one in prepared.clusters],
+            "clusters": [{"name": one.name, "chunks": one.size} for one in prepared.clusters],
             "unreadable": [{"path": one.path, "reason": one.reason} for one in unreadable],
         }
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -25,34 +24,11 @@ from fireside.agents.corpus import (
 from fireside.compute import as_dataset, map_batches
 from fireside.core.errors import DocumentsError
 from fireside.ml import Pipeline
-from fireside.ml.clustering import KMeans, KMeansModel
-from fireside.ml.feature import (
-    IDF,
-    CountVectorizer,
-    CountVectorizerModel,
-    HashingTF,
-    MinHashLSH,
-    NGram,
-    Normalizer,
-    RegexTokenizer,
-    StopWordsRemover,
-)
+from fireside.ml.feature import RegexTokenizer
+from fireside.recipes.clusters import Cluster, cluster_texts
+from fireside.recipes.near_duplicates import near_duplicates
 
-__all__ = ["Cluster", "Prepared", "prepare_chunks", "read_documents"]
-
-SIMILARITY = 0.8
-SHINGLE_WORDS = 3
-HASH_TABLES = 4
-MAX_CLUSTERS = 8
-CHUNKS_PER_CLUSTER = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """A domain found by k-means: the terms that weigh most in its centre, and how many chunks it has."""
-
-    name: str
-    chunks: int
+__all__ = ["Prepared", "prepare_chunks", "read_documents"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,63 +72,12 @@ def prepare_chunks(documents: Sequence[Document], *, seed: int) -> Prepared:
     chunks = chunks.filter(pc.greater(pc.list_value_length(chunks["words"]), 0))
     if chunks.num_rows == 0:
         raise DocumentsError(f"the {len(documents)} documents hold no words: give some that have text")
-    kept = without_near_duplicates(chunks, seed=seed)
-    domains, clusters = clustered(kept, seed=seed)
+    near = near_duplicates(as_dataset(chunks.select(["words"])), seed=seed)
+    kept = chunks.filter(pa.array(~near))
+    words_of_kept = as_dataset(kept.select(["words"]))
+    domains, clusters = cluster_texts(words_of_kept, num_texts=kept.num_rows, seed=seed)
     return Prepared(
         chunks=kept.select(CHUNK_SCHEMA.names).append_column("domain", domains),
         clusters=clusters,
         num_before=chunks.num_rows,
     )
-
-
-def without_near_duplicates(chunks: pa.Table, *, seed: int) -> pa.Table:
-    """The chunks without those whose shingles are nearly those of an earlier one.
-
-    Near means an exact Jaccard similarity of at least `SIMILARITY`, among the pairs that MinHash finds. A
-    pair at that bound is missed with probability (1 - 0.8)^4, about 0.2 %. Chunks too short for a shingle
-    are kept.
-    """
-    rows = pa.table({"row": np.arange(chunks.num_rows), "words": chunks["words"]})
-    shingles = NGram(n=SHINGLE_WORDS, inputCol="words", outputCol="shingles")
-    sets = HashingTF(inputCol="shingles", outputCol="sets", binary=True, numFeatures=1 << 20)
-    shingled = shingles.transform(rows)
-    shingled = shingled.filter(pc.greater(pc.list_value_length(shingled["shingles"]), 0))
-    if shingled.num_rows < 2:
-        return chunks
-    sketched = sets.transform(shingled).select(["row", "sets"])
-    lsh = MinHashLSH(inputCol="sets", outputCol="hashes", numHashTables=HASH_TABLES, seed=seed).fit(sketched)
-    pairs = lsh.approxSimilarityJoin(sketched, sketched, threshold=1 - SIMILARITY + 1e-9)
-    left, right = (
-        pc.struct_field(pairs[side].combine_chunks(), "row").to_numpy() for side in ("datasetA", "datasetB")
-    )
-    later = np.unique(right[left < right])
-    keep = np.ones(chunks.num_rows, dtype=bool)
-    keep[later] = False
-    return chunks.filter(pa.array(keep))
-
-
-def clustered(chunks: pa.Table, *, seed: int) -> tuple[pa.Array, tuple[Cluster, ...]]:
-    """The domain of each chunk, int32[N], and what the domains are about; a small corpus is one domain."""
-    num_clusters = min(MAX_CLUSTERS, chunks.num_rows // CHUNKS_PER_CLUSTER)
-    if num_clusters < 2:
-        return pa.array(np.zeros(chunks.num_rows, np.int32)), (Cluster("everything", chunks.num_rows),)
-    pipeline = Pipeline(
-        stages=[
-            StopWordsRemover(inputCol="words", outputCol="terms"),
-            CountVectorizer(inputCol="terms", outputCol="counts", minDF=3.0),
-            IDF(inputCol="counts", outputCol="tfidf"),
-            Normalizer(inputCol="tfidf", outputCol="features"),
-            KMeans(k=num_clusters, seed=seed, predictionCol="domain"),
-        ]
-    )
-    model = pipeline.fit(chunks)
-    domains = model.transform(chunks)["domain"].combine_chunks()
-    counter, kmeans = model.stages[1], model.stages[-1]
-    assert isinstance(counter, CountVectorizerModel)
-    assert isinstance(kmeans, KMeansModel)
-    sizes = np.bincount(domains.to_numpy(), minlength=num_clusters)
-    clusters = tuple(
-        Cluster(", ".join(counter.vocabulary[i] for i in np.argsort(-np.asarray(center))[:3]), int(size))
-        for center, size in zip(kmeans.clusterCenters(), sizes, strict=True)
-    )
-    return domains, clusters
