@@ -9,7 +9,7 @@ import msgspec
 import torch
 
 from fireside.core.atomic import write_bytes
-from fireside.lm.evaluate.multiple_choice import multiple_choice, read_multiple_choice
+from fireside.lm.evaluate.multiple_choice import multiple_choice
 from fireside.lm.evaluate.perplexity import held_out_losses
 from fireside.lm.trainer import Trainer
 from fireside.lm.training_checkpoint import branch, read_state
@@ -112,7 +112,7 @@ def measure(model: Transformer, run: TrainingRun) -> dict[str, dict[str, float]]
     return {
         "losses": {name: one.loss for name, one in held_out_losses(model, held_out).items()},
         "accuracies": {
-            name: multiple_choice(model, run.tokenizer, read_multiple_choice(path)).accuracy
-            for name, path in run.settings.benchmarks.items()
+            name: multiple_choice(model, run.tokenizer, items).accuracy
+            for name, items in run.benchmarks.items()
         },
     }

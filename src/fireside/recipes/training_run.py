@@ -37,6 +37,7 @@ from fireside.core.atomic import write_bytes
 from fireside.core.config import config, from_dict, to_dict
 from fireside.core.errors import ConfigError, InputError, ResumeError
 from fireside.lm.config import ModelConfig
+from fireside.lm.evaluate.multiple_choice import MultipleChoiceItem, read_multiple_choice
 from fireside.lm.tokenizer import Tokenizer
 from fireside.lm.trainer import Trainer
 from fireside.lm.training_config import TrainingConfig
@@ -117,6 +118,15 @@ class TrainingRun:
         return {name: Domain(path, verify=False) for name, path in self.settings.held_out.items()}
 
     @cached_property
+    def benchmarks(self) -> dict[str, list[MultipleChoiceItem]]:
+        """Multiple-choice questions, by benchmark.
+
+        Raises:
+            InputError: a file cannot be read; the message names the line.
+        """
+        return {name: read_multiple_choice(Path(path)) for name, path in self.settings.benchmarks.items()}
+
+    @cached_property
     def tokenizer(self) -> Tokenizer:
         """What made tokens of the texts."""
         return Tokenizer.load(self.settings.tokenizer)
@@ -152,11 +162,13 @@ class TrainingRun:
         return from_dict(Stage, {**self.settings.upsampled, "name": "upsampled"})
 
     def verify(self) -> None:
-        """Read every shard of every domain once and compare its checksum.
+        """Read everything that training and measuring will need once: better now than at its end.
 
         Raises:
-            CorruptFileError: a shard is missing or has changed; it is named.
+            CorruptFileError: a shard of a domain is missing or has changed; it is named.
+            InputError: a benchmark or the tokenizer cannot be read.
         """
+        _ = self.tokenizer, self.benchmarks
         for domain in [*self.domains, *self.held_out.values()]:
             Domain(domain.path)
 
