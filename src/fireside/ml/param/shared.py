@@ -12,6 +12,7 @@ from fireside.ml.param.validators import Check, gt_eq, in_array, in_range
 from fireside.ml.spark_name import default_seed
 
 __all__ = [
+    "HasCollectSubModels",
     "HasDistanceMeasure",
     "HasFeaturesCol",
     "HasInputCol",
@@ -21,6 +22,7 @@ __all__ = [
     "HasMaxIter",
     "HasOutputCol",
     "HasOutputCols",
+    "HasParallelism",
     "HasPredictionCol",
     "HasProbabilityCol",
     "HasRawPredictionCol",
@@ -173,6 +175,26 @@ class HasDistanceMeasure(Params):
         check=in_array(["euclidean", "cosine"]),
     )
     getDistanceMeasure = Getter(distanceMeasure)
+
+
+class HasParallelism(Params):
+    """Works in several threads."""
+
+    parallelism: Param[int] = param(
+        TypeConverters.toInt, "how many threads work at the same time", default=1, check=gt_eq(1)
+    )
+    getParallelism = Getter(parallelism)
+
+
+class HasCollectSubModels(Params):
+    """Fits models on the way to the one that it returns."""
+
+    collectSubModels: Param[bool] = param(
+        TypeConverters.toBoolean,
+        "whether the models that were fitted on the way are kept; all are in memory then",
+        default=False,
+    )
+    getCollectSubModels = Getter(collectSubModels)
 
 
 class HasMaxBlockSizeInMB(Params):

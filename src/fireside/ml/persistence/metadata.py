@@ -15,7 +15,7 @@ from fireside.ml.param.params import Params
 from fireside.ml.param.type_converters import TypeConverters
 from fireside.ml.persistence.parts import part_files, part_name
 
-__all__ = ["SPARK_VERSION", "Metadata", "read_metadata", "write_metadata"]
+__all__ = ["SPARK_VERSION", "Metadata", "from_json", "read_metadata", "to_json", "write_metadata"]
 
 SPARK_VERSION = "4.3.0"
 """The version of Spark ML whose format is written, and the newest that is known to be read."""
@@ -43,8 +43,8 @@ class Metadata(msgspec.Struct, rename={"class_name": "class"}):
         """
         stage._resetUid(self.uid)
         try:
-            stage._setDefault(**_from_json(stage, self.defaultParamMap))
-            stage._set(**_from_json(stage, self.paramMap))
+            stage._setDefault(**from_json(stage, self.defaultParamMap))
+            stage._set(**from_json(stage, self.paramMap))
         except ValueError as error:
             raise CorruptFileError(f"{path} holds params that cannot be used: {error}") from error
 
@@ -55,8 +55,8 @@ def write_metadata(directory: Path, metadata: Metadata) -> None:
         folder = directory / "metadata"
         folder.mkdir(parents=True)
         metadata.timestamp = int(time.time() * 1000)
-        metadata.paramMap = {name: _to_json(value) for name, value in metadata.paramMap.items()}
-        metadata.defaultParamMap = {name: _to_json(value) for name, value in metadata.defaultParamMap.items()}
+        metadata.paramMap = {name: to_json(value) for name, value in metadata.paramMap.items()}
+        metadata.defaultParamMap = {name: to_json(value) for name, value in metadata.defaultParamMap.items()}
         fields = msgspec.to_builtins(metadata)
         fields |= fields.pop("extra")
         (folder / part_name("txt")).write_bytes(msgspec.json.encode(fields) + b"\n")
@@ -93,26 +93,27 @@ def _major(version: str) -> int:
     return int(number) if number.isdigit() else 0
 
 
-def _to_json(value: Any) -> Any:
+def to_json(value: Any) -> Any:
+    """A value as Spark writes it into JSON."""
     if isinstance(value, list):
-        return [_to_json(item) for item in value]
+        return [to_json(item) for item in value]
     if isinstance(value, SparseVector):
         indices, values = value.active()
         return {
             "type": 0,
             "size": len(value),
             "indices": indices.tolist(),
-            "values": _to_json(values.tolist()),
+            "values": to_json(values.tolist()),
         }
     if isinstance(value, Vector):
-        return {"type": 1, "values": _to_json(value.toArray().tolist())}
+        return {"type": 1, "values": to_json(value.toArray().tolist())}
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Inf" if value > 0 else "-Inf"
     return value
 
 
-def _from_json(stage: Params, values: dict[str, Any]) -> dict[str, Any]:
-    """Values as the params take them: a number that JSON has not was written as text, a vector as an object."""
+def from_json(stage: Params, values: dict[str, Any]) -> dict[str, Any]:
+    """Values as the params take them: numbers that JSON has not were written as text, vectors as objects."""
     readers = {param.name: _READERS.get(param.typeConverter, _same) for param in stage.params}
     return {name: readers.get(name, _same)(value) for name, value in values.items()}
 

@@ -1,0 +1,133 @@
+"""Trying param maps: fit to the training rows, evaluate on the validation rows.
+
+The leading stages of a pipeline that no param map touches are fitted once for all candidates, and rows that
+are in memory are transformed by them once. Candidates are independent of one another, so threads change
+nothing but the time.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, as_completed
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+
+from fireside.compute import Dataset, TableDataset
+from fireside.core.errors import InputError
+from fireside.ml.base import Estimator, Model, Transformer
+from fireside.ml.param import ParamMap
+from fireside.ml.pipeline import Pipeline, PipelineModel
+from fireside.ml.tuning.validator_params import ValidatorParams
+
+__all__ = ["Trial", "best_candidate", "shared_stages", "try_candidates"]
+
+
+class Trial(NamedTuple):
+    """One candidate, tried.
+
+    Attributes:
+        candidate: which param map.
+        metric: what the evaluator said of its model.
+        model: the model.
+    """
+
+    candidate: int
+    metric: float
+    model: Model
+
+
+def try_candidates(
+    stage: ValidatorParams, train: Dataset, validation: Dataset, executor: Executor
+) -> Iterator[Trial]:
+    """Try every param map, and yield the trials as they are done.
+
+    Args:
+        stage: has the estimator, the param maps, and the evaluator.
+        train: the rows to fit to.
+        validation: the rows to evaluate on.
+        executor: where the candidates run.
+    """
+    maps = stage.getEstimatorParamMaps()
+    shared, rest = shared_stages(stage.getEstimator(), maps)
+    first: list[Transformer] = []
+    if shared is not None:
+        fitted = shared.fit(train)
+        first = fitted.stages
+        train, validation = (_transformed(fitted, rows) for rows in (train, validation))
+
+    def trial(index: int) -> Trial:
+        model = rest.fit(train, maps[index])
+        metric = stage.getEvaluator().evaluate(model.transform(validation))
+        whole = PipelineModel([*first, *cast(PipelineModel, model).stages]) if first else model
+        return Trial(index, metric, cast(Model, whole))
+
+    futures = [executor.submit(trial, index) for index in range(len(maps))]
+    try:
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def shared_stages(
+    estimator: Estimator[Any], maps: Sequence[ParamMap]
+) -> tuple[Pipeline | None, Estimator[Any]]:
+    """The leading stages that are the same for all param maps, and the estimator of what is left.
+
+    >>> from fireside.ml.feature import HashingTF, IDF, Tokenizer
+    >>> tf, idf = HashingTF(), IDF()
+    >>> shared, rest = shared_stages(Pipeline(stages=[Tokenizer(), tf, idf]), [{idf.minDocFreq: 1}])
+    >>> len(shared.getStages()), len(rest.getStages())
+    (2, 1)
+    """
+    touched = {param.parent for values in maps for param in values}
+    if not isinstance(estimator, Pipeline) or estimator.uid in touched:
+        return None, estimator
+    stages = estimator.getStages()
+    differing = (place for place, stage in enumerate(stages) if stage._uids() & touched)
+    first = next(differing, len(stages) - 1)
+    if first <= 0:
+        return None, estimator
+    return Pipeline(stages=stages[:first]), Pipeline(stages=stages[first:])
+
+
+def best_candidate(stage: ValidatorParams, metrics: Sequence[float]) -> int:
+    """The first param map with the best metric; NaN is never best.
+
+    Raises:
+        InputError: every metric is NaN.
+    """
+    if np.isnan(metrics).all():
+        raise InputError(
+            f"{stage.uid}: every candidate's metric is NaN: evaluate one model by hand to see why, and "
+            "choose another metric or more rows"
+        )
+    choose = np.nanargmax if stage.getEvaluator().isLargerBetter() else np.nanargmin
+    return int(choose(metrics))
+
+
+def check_search(stage: ValidatorParams, schema: Any) -> Any:
+    """The columns after the estimator, which must fit the rows under every param map.
+
+    Raises:
+        InputError: there is nothing to try.
+        SchemaError: a column is missing or of the wrong type.
+    """
+    maps = stage.getEstimatorParamMaps()
+    if not maps:
+        raise InputError(f"{stage.uid}: estimatorParamMaps is empty: give at least one, such as [{{}}]")
+    after = [stage.getEstimator()._with_extra(values).transformSchema(schema) for values in maps]
+    return after[0]
+
+
+def check_rows(stage: ValidatorParams, part: str, rows: Dataset) -> None:
+    """Raise where a part of the rows in memory or in files is empty; on a cluster the fit says so itself."""
+    if isinstance(rows, TableDataset) and not rows.num_rows:
+        raise InputError(
+            f"{stage.uid}: {part} has no rows: there are too few for this split, or foldCol leaves one empty"
+        )
+
+
+def _transformed(model: PipelineModel, rows: Dataset) -> Dataset:
+    after = model._transform(rows)
+    return TableDataset(after.to_table()) if isinstance(rows, TableDataset) else after
