@@ -12,6 +12,7 @@ from fireside.core.errors import InputError
 from fireside.recipes.mix_report.progress import read_progress
 from fireside.recipes.mix_report.sweep_plan import read_plan
 from fireside.recipes.mix_report.watch import progress_table, watch_sweep
+from fireside.recipes.report.template import duration
 from tests.recipes.example_sweep import example_sweep
 
 REPLICATE = "prefix-0-order-0"
@@ -70,6 +71,16 @@ def test_gains_are_told_when_the_base_has_ended(tmp_path: Path) -> None:
     assert row.target != row.target  # not a number: nothing to compare with
 
 
+def test_the_time_of_the_whole_sweep_counts_what_waits(tmp_path: Path) -> None:
+    directory = example_sweep(tmp_path / "s", num_prefixes=1)
+    (directory / "runs" / REPLICATE / "upsampled-20" / "result.json").unlink()
+    for file in ("result.json", "metrics.jsonl"):
+        (directory / "runs" / REPLICATE / "without-1-20" / file).unlink()
+    table = progress_table(read_progress(directory, read_plan(directory)), height=30)
+    # 10 steps are left of the one and 400 of the other, of 4096 tokens, at 20,000 tokens a second.
+    assert table.caption == f"1 running, 6 done, 1 waiting; about {duration(410 * 4096 / 20_000)} to go"
+
+
 def test_away_from_a_terminal_every_change_is_a_line(tmp_path: Path) -> None:
     directory = example_sweep(tmp_path / "s", num_prefixes=1)
     folder = directory / "runs" / REPLICATE / "without-3-20"
@@ -99,7 +110,7 @@ def test_a_terminal_has_a_line_a_branch_and_ends_when_all_have(tmp_path: Path) -
     directory = example_sweep(tmp_path / "s", num_prefixes=2)
     console = Console(file=io.StringIO(), force_terminal=True, width=120, height=60)
     watch_sweep(directory, console=console, wait=acting())
-    last_frame = shown(console).rpartition("┏")[2]
+    last_frame = shown(console).rpartition("replicate")[2]
     assert last_frame.count("upsampled-20") == 2
     assert "16 done" in shown(console)
 
@@ -112,7 +123,7 @@ def test_what_does_not_fit_a_terminal_is_counted_and_what_runs_comes_first(tmp_p
     console.print(table)
     assert table.row_count == 5
     assert "without-3-20" in shown(console)
-    assert "1 running, 23 done; 19 not shown" in shown(console)
+    assert "1 running, 23 done; 19 not shown; about " in shown(console)
 
 
 def test_a_branch_that_is_silent_is_said_to_be(tmp_path: Path) -> None:

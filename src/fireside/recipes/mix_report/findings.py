@@ -92,7 +92,7 @@ def _certainty(verdict: Verdict, best: float, target: Estimate, general: Estimat
             "among them by the general loss."
         )
     elif others:
-        words.append(f"Its target gain is told apart from that of {_listed(others)}.")
+        words.append(f"The target gain of {percent(best)} is told apart from that of {_listed(others)}.")
     costly = [
         row.duration
         for row in verdict.gains

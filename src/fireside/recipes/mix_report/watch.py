@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -75,11 +76,13 @@ def progress_table(rows: Sequence[BranchProgress], *, height: int) -> Table:
     caption = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     if len(shown) < len(rows):
         caption += f"; {len(rows) - len(shown)} not shown"
-    table = Table(caption=caption, caption_justify="left")
+    if math.isfinite(left := _seconds_left(rows)):
+        caption += f"; about {duration(left)} to go"
+    table = Table(caption=caption, caption_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("replicate", "branch", "state"):
         table.add_column(heading)
     for heading in ("step", "loss", "tokens/s", "to go", "target", "general"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in shown:
         table.add_row(Text(row.replicate), Text(row.branch), _state(row), *_cells(row))
     return table
@@ -97,6 +100,14 @@ def _looks(
         wait(interval_s)
 
 
+def _seconds_left(rows: Sequence[BranchProgress]) -> float:
+    """Until all branches have ended, if as many go on running, as fast as now; NaN where none is running."""
+    running = [row for row in rows if row.state == "running" and row.eta_s > 0]
+    steps_per_second = sum((row.num_steps - row.step) / row.eta_s for row in running)
+    steps = sum(row.num_steps - row.step for row in rows)
+    return steps / steps_per_second if steps_per_second > 0 else math.nan
+
+
 def _state(row: BranchProgress) -> Text:
     if row.state == "done":
         return Text("done", style="green")
@@ -111,7 +122,7 @@ def _state(row: BranchProgress) -> Text:
 def _cells(row: BranchProgress) -> tuple[str, ...]:
     running = row.state == "running"
     return (
-        f"{row.step:,} of {row.num_steps:,}" if row.state != "waiting" else "",
+        f"{row.step:,} of {row.num_steps:,}" if running else "",
         _number(f"{row.loss:.3f}", row.loss),
         _number(f"{row.tokens_per_second:,.0f}", row.tokens_per_second),
         duration(row.eta_s) if running and math.isfinite(row.eta_s) else "",
