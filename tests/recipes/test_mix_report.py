@@ -136,6 +136,18 @@ def test_a_loss_that_is_no_number_is_left_out_and_named(tmp_path: Path) -> None:
     assert verdict.gains[2].target.count == 2
 
 
+def test_a_domain_without_held_out_texts_is_left_out_of_the_mean_and_named(tmp_path: Path) -> None:
+    directory = example_sweep(tmp_path / "sweep", noise=0.0)
+    for file in directory.glob("runs/*/*/result.json"):
+        losses = json.loads(file.read_text())["losses"]
+        edit(file, losses={name: loss for name, loss in losses.items() if name != "forum"})
+    verdict, page = write_sweep_report(directory)
+    code = verdict.utilities[0].target
+    assert code is not None
+    assert code.mean == pytest.approx((0.2 + 0.02) / 2)
+    assert "left out of them: forum" in page.read_text()
+
+
 def test_the_files_agree_with_the_verdict(tmp_path: Path) -> None:
     directory = example_sweep(tmp_path / "sweep")
     verdict, page = write_sweep_report(directory)

@@ -64,15 +64,17 @@ def write_sweep_report(directory: str | os.PathLike[str], *, tolerance: float = 
 
 def render_sweep(sweep: Sweep, verdict: Verdict, figures: dict[str, Figure]) -> str:
     """The whole page as text."""
+    plan = sweep.plan
     return render(
         "page.html.jinja",
         package=__package__,
         sweep=sweep.directory.resolve().name,
-        plan=sweep.plan,
+        plan=plan,
         verdict=verdict,
         headline=headline(verdict),
         findings=findings(verdict),
         figures=figures,
+        unmeasured=[name for name in (*plan.target, *plan.general) if name not in sweep.losses],
         benchmarks=any(measure.group == "benchmark" for measure in verdict.measures),
         replicate=loss_curves(sweep)[0],
         part=percent,
