@@ -11,18 +11,25 @@ from fireside.ml.base import Estimator, PipelineStage
 from fireside.ml.classification import NaiveBayes
 from fireside.ml.clustering import KMeans
 from fireside.ml.feature import (
+    DCT,
     IDF,
     Binarizer,
     BucketedRandomProjectionLSH,
     Bucketizer,
     CountVectorizer,
+    ElementwiseProduct,
     HashingTF,
+    Imputer,
     IndexToString,
+    MaxAbsScaler,
     MinHashLSH,
+    MinMaxScaler,
     NGram,
     Normalizer,
+    PolynomialExpansion,
     QuantileDiscretizer,
     RegexTokenizer,
+    RobustScaler,
     StandardScaler,
     StopWordsRemover,
     StringIndexer,
@@ -330,6 +337,109 @@ CASES = {
         nulls="allowed",
         digits=1e-15,
         tags=frozenset({"NaN is not null"}),
+    ),
+    "ElementwiseProduct": Case(
+        lambda: ElementwiseProduct(
+            inputCol="v", outputCol="out", scalingVec=DenseVector([2.0, 0.0, -1.0, 0.5])
+        ),
+        mixed,
+        ("v",),
+    ),
+    "ElementwiseProduct sparse": Case(
+        lambda: ElementwiseProduct(inputCol="v", outputCol="out", scalingVec=SparseVector(4, {1: 3.0})),
+        dense,
+        ("v",),
+    ),
+    "PolynomialExpansion": Case(lambda: PolynomialExpansion(inputCol="v", outputCol="out"), mixed, ("v",)),
+    "PolynomialExpansion dense": Case(
+        lambda: PolynomialExpansion(inputCol="v", outputCol="out", degree=3), dense, ("v",)
+    ),
+    "PolynomialExpansion sparse": Case(
+        lambda: PolynomialExpansion(inputCol="v", outputCol="out", degree=4),
+        frame_of(
+            v=vectors_of(
+                SparseVector(9, {0: 0.1, 4: -3.0, 8: 7.0}),
+                SparseVector(9, {}),
+                SparseVector(9, {5: 1e-200, 7: 2.0}),
+                SparseVector(9, {0: 0.0, 3: 1.5, 4: 2.5}),
+            )
+        ),
+        ("v",),
+    ),
+    "PolynomialExpansion 1": Case(
+        lambda: PolynomialExpansion(inputCol="v", outputCol="out", degree=1),
+        frame_of(
+            v=vectors_of(*[DenseVector(row) for row in ([INF, 0.0, -0.0], [1.0, 2.0, 3.0], [-INF, 0.5, 0.0])])
+        ),
+        ("v",),
+    ),
+    "DCT": Case(lambda: DCT(inputCol="v", outputCol="out"), mixed, ("v",), digits=1e-14),
+    "DCT inverse": Case(
+        lambda: DCT(inputCol="v", outputCol="out", inverse=True),
+        frame_of(v=vectors_of(*[DenseVector(np.cos(np.arange(7) * i)) for i in range(1, 5)])),
+        ("v",),
+        digits=1e-13,
+    ),
+    "MaxAbsScaler": Case(lambda: MaxAbsScaler(inputCol="v", outputCol="out"), mixed, ("v",)),
+    "MaxAbsScaler dense": Case(lambda: MaxAbsScaler(inputCol="v", outputCol="out"), dense, ("v",)),
+    "MinMaxScaler": Case(lambda: MinMaxScaler(inputCol="v", outputCol="out"), mixed, ("v",)),
+    "MinMaxScaler range": Case(
+        lambda: MinMaxScaler(inputCol="v", outputCol="out", min=-2.0, max=0.5), dense, ("v",)
+    ),
+    "MinMaxScaler odd": Case(
+        lambda: MinMaxScaler(inputCol="v", outputCol="out", min=1.0, max=2.0),
+        frame_of(
+            v=vectors_of(
+                DenseVector([3.0, NAN, NAN, -INF, 1.0]),
+                DenseVector([3.0, NAN, 2.0, 5.0, INF]),
+                DenseVector([3.0, NAN, 8.0, 7.0, 2.0]),
+            )
+        ),
+        ("v",),
+        digits=1e-15,
+    ),
+    "RobustScaler": Case(lambda: RobustScaler(inputCol="v", outputCol="out"), mixed, ("v",)),
+    "RobustScaler centre": Case(
+        lambda: RobustScaler(inputCol="v", outputCol="out", withCentering=True, lower=0.1, upper=0.8),
+        dense,
+        ("v",),
+        digits=1e-15,
+    ),
+    "RobustScaler centre only": Case(
+        lambda: RobustScaler(inputCol="v", outputCol="out", withCentering=True, withScaling=False),
+        mixed,
+        ("v",),
+    ),
+    "Imputer": Case(
+        lambda: Imputer(inputCol="x", outputCol="out"),
+        frame_of(x=[1.0, None, 4.5, -2.0, 0.25]),
+        ("x",),
+        nulls="allowed",
+        digits=1e-15,
+    ),
+    "Imputer median": Case(
+        lambda: Imputer(inputCols=["x", "y", "n"], outputCols=["o1", "o2", "o3"], strategy="median"),
+        frame_of(
+            x=[1.0, NAN, 4.5, -2.0, None],
+            y=pa.array([None, 2.5, 0.5, 7.0, 1.0], pa.float32()),
+            n=pa.array([3, None, 8, 7, 7], pa.int32()),
+        ),
+        ("x", "y", "n"),
+        nulls="allowed",
+    ),
+    "Imputer mode": Case(
+        lambda: Imputer(
+            inputCols=["x", "n"],
+            outputCols=["o1", "o2"],
+            strategy="mode",
+            missingValue=3.0,
+            relativeError=0.1,
+        ),
+        frame_of(
+            x=[3.0, 3.0, 3.0, 2.5, 1.5, 1.5, 2.5, None], n=pa.array([3, None, 8, 7, 7, 3, 3, 8], pa.int64())
+        ),
+        ("x", "n"),
+        nulls="allowed",
     ),
     "MinHashLSH": Case(
         lambda: MinHashLSH(inputCol="v", outputCol="out", seed=12345, numHashTables=3),

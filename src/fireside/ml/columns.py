@@ -8,7 +8,14 @@ from fireside.core.errors import InputError
 from fireside.ml.linalg.vector_block import VectorBlock
 from fireside.ml.param.params import Params
 
-__all__ = ["as_floats", "column_label", "column_without_nulls", "read_numbers", "read_vectors", "read_weights"]
+__all__ = [
+    "as_floats",
+    "column_label",
+    "column_without_nulls",
+    "read_numbers",
+    "read_vectors",
+    "read_weights",
+]
 
 
 def column_label(stage: Params, column: str) -> str:

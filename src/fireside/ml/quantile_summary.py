@@ -13,7 +13,7 @@ Shapes: S samples, N numbers, P probabilities.
 """
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ __all__ = ["QuantileSummary", "merge_summaries"]
 
 FloatArray = npt.NDArray[np.float64]
 CountArray = npt.NDArray[np.int64]
+T = TypeVar("T", bound=np.generic)
 
 HEAD = 50_000
 MOST_SAMPLES = 10_000
@@ -151,8 +152,8 @@ def uncertainty(summary: QuantileSummary) -> int:
 
 
 def interleaved(
-    places: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]], one: npt.NDArray, other: npt.NDArray
-) -> npt.NDArray:
+    places: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]], one: npt.NDArray[T], other: npt.NDArray[T]
+) -> npt.NDArray[T]:
     """The entries of two arrays, each at its place."""
     both = np.empty(len(one) + len(other), one.dtype)
     both[places[0]], both[places[1]] = one, other

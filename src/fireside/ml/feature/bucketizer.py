@@ -80,8 +80,9 @@ class Bucketizer(RowTransform, HasInputCol, HasOutputCol, HasInputCols, HasOutpu
     def _kept_rows(self, batch: pa.RecordBatch) -> npt.NDArray[np.bool_] | None:
         if self.getHandleInvalid() != "skip":
             return None
-        columns = [as_floats(batch.column(source)) for source, _ in column_pairs(self)]
-        kept: npt.NDArray[np.bool_] = ~np.isnan(columns).any(axis=0)
+        kept = np.ones(batch.num_rows, np.bool_)
+        for source, _ in column_pairs(self):
+            kept &= ~np.isnan(as_floats(batch.column(source)))
         return kept
 
     def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
@@ -127,7 +128,8 @@ def bucket_indices(numbers: FloatArray, splits: FloatArray) -> FloatArray:
     >>> bucket_indices(np.array([0.0, 1.0, 2.0, 3.0, np.nan]), np.array([0.0, 1.0, 2.0]))
     array([ 0.,  1.,  1., nan, nan])
     """
-    found = np.searchsorted(java_order(splits), java_order(numbers), side="right") - 1.0
+    places = np.searchsorted(java_order(splits), java_order(numbers), side="right")
+    found = places.astype(np.float64) - 1
     found[numbers == splits[-1]] = len(splits) - 2
     found[(found < 0) | (found > len(splits) - 2) | np.isnan(numbers)] = np.nan
     return found

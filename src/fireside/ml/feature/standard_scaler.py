@@ -12,7 +12,8 @@ from fireside.core.errors import InputError
 from fireside.ml.base import Estimator, Model
 from fireside.ml.columns import read_vectors
 from fireside.ml.feature.unary import VectorColumn
-from fireside.ml.linalg import DenseVector, Vector, VectorBlock
+from fireside.ml.linalg import Vector, VectorBlock
+from fireside.ml.linalg.vectors import compressed_vector
 from fireside.ml.param import Getter, Param, Setter, TypeConverters, param
 from fireside.ml.persistence import VECTOR, SavedColumns
 from fireside.ml.row_transform import RowTransform
@@ -52,7 +53,7 @@ class StandardScaler(StandardScalerParams, Estimator["StandardScalerModel"]):
         if found["count"] == 0:
             raise InputError(f"{self.uid}: there are no rows to fit to")
         std = np.sqrt(found["squares"] / max(found["count"] - 1, 1))
-        return StandardScalerModel(_compressed(std), _compressed(found["mean"]))._fitted_by(self)
+        return StandardScalerModel(compressed_vector(std), compressed_vector(found["mean"]))._fitted_by(self)
 
 
 class StandardScalerModel(RowTransform, StandardScalerParams, Model):
@@ -124,8 +125,3 @@ def squared_deviations(block: VectorBlock, mean: FloatArray) -> FloatArray:
     squares = block.with_values(np.square(block.values - mean[block.indices])).column_sums()
     stored = block.with_values(np.ones(len(block.values))).column_sums()
     return squares + (len(block) - stored) * mean**2
-
-
-def _compressed(array: FloatArray) -> Vector:
-    """A vector in the smaller form, as Spark returns it."""
-    return VectorBlock.from_vectors([DenseVector(array)]).compressed().to_vectors()[0]

@@ -7,9 +7,9 @@ import numpy as np
 
 from fireside.ml.linalg.dense_vector import DenseVector
 from fireside.ml.linalg.sparse_vector import SparseVector
-from fireside.ml.linalg.vector import Vector, vector_arrays
+from fireside.ml.linalg.vector import FloatArray, Vector, vector_arrays
 
-__all__ = ["Vectors", "as_vector"]
+__all__ = ["Vectors", "as_vector", "compressed_vector"]
 
 
 class Vectors:
@@ -68,3 +68,15 @@ def as_vector(value: Any) -> Vector:
     if isinstance(value, list | tuple | range | np.ndarray):
         return DenseVector(value)
     return value if isinstance(value, Vector) else SparseVector(*vector_arrays(value))
+
+
+def compressed_vector(array: FloatArray) -> Vector:
+    """A vector in the smaller of its forms, as models of Spark hold what they have learnt.
+
+    >>> compressed_vector(np.array([0.0, 0.0, 0.0, 2.0])), compressed_vector(np.array([1.0, 2.0]))
+    (SparseVector(4, {3: 2.0}), DenseVector([1.0, 2.0]))
+    """
+    nonzero = np.flatnonzero(array)
+    if 1.5 * (len(nonzero) + 1.0) < len(array):
+        return SparseVector(len(array), nonzero, array[nonzero])
+    return DenseVector(array)

@@ -1,0 +1,36 @@
+"""The discrete cosine transform."""
+
+import pyarrow as pa
+
+from fireside.core.extras import require
+from fireside.ml.base import Transformer
+from fireside.ml.columns import read_vectors
+from fireside.ml.feature.unary import VectorColumn
+from fireside.ml.linalg import VectorBlock
+from fireside.ml.param import Param, TypeConverters, accessors, param
+from fireside.ml.row_transform import RowTransform
+
+__all__ = ["DCT"]
+
+
+class DCT(RowTransform, VectorColumn, Transformer):
+    """The orthonormal DCT-II of each vector, or its inverse; results are dense.
+
+    X_k = s_k sum_n x_n cos(pi k (2 n + 1) / (2 D)), s_0 = sqrt(1 / D), other s_k = sqrt(2 / D).
+
+    >>> from fireside.ml.linalg import Vectors
+    >>> DCT(inputCol="v", outputCol="f").transform({"v": [Vectors.dense(1, 1, 1, 1)]})["f"]
+    [DenseVector([2.0, 0.0, 0.0, 0.0])]
+    """
+
+    inverse: Param[bool] = param(
+        TypeConverters.toBoolean, "whether to transform back (DCT-III)", default=False
+    )
+    getInverse, setInverse = accessors(inverse)
+
+    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
+        fft = require("scipy.fft", extra="ml")
+        x_ND = read_vectors(self, batch, self.getInputCol()).to_dense()
+        if x_ND.shape[1]:
+            x_ND = (fft.idct if self.getInverse() else fft.dct)(x_ND, type=2, norm="ortho", axis=1)
+        return [VectorBlock.from_dense(x_ND).to_arrow()]
