@@ -89,7 +89,7 @@ def class_sums(collective: Collective, blocks: Iterable[LabelledBlock], *, name:
 def block_sums(block: LabelledBlock) -> ClassSums:
     """The sums of one block."""
     labels, groups = np.unique(block.labels, return_inverse=True)
-    weights = np.bincount(groups, block.weights, minlength=len(labels))
+    weights = np.bincount(groups, block.weights).astype(np.float64, copy=False)
     features = sums_by_group(block.features.to_matrix(), block.weights, groups, len(labels))
     return ClassSums(labels, weights, features)
 
