@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import pytest
 
 from fireside.recipes.report.figure import Figure
@@ -41,6 +42,13 @@ def test_points_of_a_trade_off_lie_where_their_scores_are() -> None:
     assert float(across["x1"]) < first[0] < float(across["x2"])
     shade = next(one for one in drawing(figure).iter(f"{SVG}rect") if one.attrib.get("class") == "shade")
     assert second[1] < float(shade.attrib["y"]) < third[1]
+
+
+def test_points_that_are_all_zero_lie_on_an_axis_all_the_same() -> None:
+    figure = trade_off_chart([Point("5 %", 0.0, 0.0)], origin="base", title="t", x_label="x", y_label="y")
+    origin, point = dots(figure)
+    assert origin == point
+    assert all(np.isfinite(point))
 
 
 def test_the_text_of_figures_is_escaped_in_pages_and_files() -> None:

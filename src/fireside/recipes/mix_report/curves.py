@@ -34,16 +34,16 @@ def loss_curves(sweep: Sweep) -> tuple[str | None, dict[str, Curve]]:
 def _curve(sweep: Sweep, replicate: str, branch: SweepBranch) -> Curve:
     plan = sweep.plan
     first = min(one.start_step for one in plan.branches)
-    start = max(0, 2 * first - plan.num_steps)
-    if branch.kind != "base":
-        start = branch.start_step
-    width = max(1, (plan.num_steps - max(0, 2 * first - plan.num_steps)) // NUM_POINTS)
+    earliest = max(0, 2 * first - plan.num_steps)
+    start = earliest if branch.kind == "base" else branch.start_step
+    width = max(1, (plan.num_steps - earliest) // NUM_POINTS)
     lines = readable_lines(sweep.directory / "runs" / replicate / branch.name / "metrics.jsonl")
-    bins: dict[int, list[float]] = {}
+    bins: dict[int, list[tuple[float, float]]] = {}
     for line in lines:
         if line["step"] >= start and not np.isnan(loss := number_in(line, "train/loss")):
-            bins.setdefault(line["step"] // width, []).append(loss)
-    return [((number + 0.5) * width, float(np.mean(losses))) for number, losses in sorted(bins.items())]
+            bins.setdefault(line["step"] // width, []).append((line["step"], loss))
+    means = [np.mean(points, axis=0) for _, points in sorted(bins.items())]
+    return [(float(step), float(loss)) for step, loss in means]
 
 
 def _spread(branches: tuple[SweepBranch, ...]) -> list[SweepBranch]:

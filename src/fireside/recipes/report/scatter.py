@@ -21,8 +21,8 @@ from fireside.recipes.report.figure import (
 
 __all__ = ["Point", "trade_off_chart"]
 
-HEIGHT = 372
-TOP = 28
+HEIGHT = 378
+TOP = 34
 CAP = 4
 
 
@@ -74,7 +74,7 @@ def trade_off_chart(
     y_values = [0.0, *(y for point in points for y in (point.y, *(point.y_interval or ())))]
     if limit is not None:
         y_values.append(limit[0])
-    x_marks, y_marks = ticks(min(x_values), max(x_values)), ticks(min(y_values), max(y_values))
+    x_marks, y_marks = _marks(x_values), _marks(y_values)
     to_x = Scale(x_marks[0], x_marks[-1], PLANE_LEFT, PLANE_RIGHT)
     to_y = Scale(y_marks[0], y_marks[-1], HEIGHT - PLANE_BOTTOM, TOP)
     parts = []
@@ -88,14 +88,19 @@ def trade_off_chart(
     parts.append(line("zero", to_x.start, to_y(0), to_x.end, to_y(0)))
     if limit is not None:
         parts.append(line("marker", to_x.start, to_y(limit[0]), to_x.end, to_y(limit[0])))
-        parts.append(text(to_x.start + 8, to_y(limit[0]) + 15, limit[1], "tick"))
+        parts.append(text(to_x.start + 8, to_y.start - 8, limit[1], "tick"))
     path = " ".join(f"{to_x(x):.1f},{to_y(y):.1f}" for x, y in [(0, 0), *((p.x, p.y) for p in points)])
     parts.append(f'<polyline class="path" points="{path}"/>')
     parts += [_error_bars(point, to_x, to_y) for point in points]
     parts.append(f'<circle class="dot origin" cx="{to_x(0):.1f}" cy="{to_y(0):.1f}" r="5"/>')
-    parts.append(text(to_x(0) + 9, to_y(0) - 9, origin, "value"))
+    parts.append(text(to_x(0) + 9, to_y(0) - 20, origin, "value halo"))
     parts += [_dot(point, to_x, to_y) for point in points]
     return Figure(tuple(parts), HEIGHT, title)
+
+
+def _marks(values: Sequence[float]) -> list[float]:
+    """Ticks around all values, which have 0 among them; an axis of zeros goes to 1."""
+    return ticks(min(values), max(values) if any(values) else 1.0)
 
 
 def _dot(point: Point, to_x: Scale, to_y: Scale) -> str:
@@ -107,7 +112,7 @@ def _dot(point: Point, to_x: Scale, to_y: Scale) -> str:
         x - 9 if near_edge else x + 9,
         y - 9,
         point.label,
-        "value strong" if point.chosen else "value",
+        "value halo strong" if point.chosen else "value halo",
         anchor="end" if near_edge else "start",
     )
     return f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}">{said}</circle>{label}'
