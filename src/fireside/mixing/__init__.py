@@ -5,7 +5,7 @@
     Plan -> Mixture            sample i -> domain, epoch, position     interleave, ramp, permutation, mixture
     Mixture -> MixtureLoader   batches for any ranks and workers       packing, loader
     Plan -> Branches           continuations of one run                branches
-    scores -> Estimate, Worth  what a branch gains, a data set adds    utility, estimate, duration_choice, worth
+    scores -> Estimate, Worth  what branches and data sets are worth   utility, estimate, worth, holm
 
 The sample at index i is a pure function of (plan, seed, i): a run resumes from one integer, and another end
 from any point on leaves everything before it where it was. Knows nothing about models: whoever has a
