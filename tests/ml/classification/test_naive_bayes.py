@@ -322,3 +322,22 @@ def test_the_model_fitted_on_spark_is_the_model_fitted_here(spark):
         assert isinstance(there, NaiveBayesModel)
         assert np.allclose(here.theta.toArray(), there.theta.toArray(), rtol=1e-12)
         assert np.allclose(here.sigma.toArray(), there.sigma.toArray(), rtol=1e-12)
+
+
+@pytest.mark.spark
+def test_a_gaussian_model_whose_means_are_sparse_goes_to_spark_and_back(spark, tmp_path):
+    from pyspark.ml.classification import NaiveBayesModel as SparkNaiveBayesModel
+
+    array = np.zeros((9, 12))
+    array[:, 4] = RANDOM.normal(0, 1, 9)
+    frame = table(array, [0, 1, 2] * 3, sparse=True)
+    model = NaiveBayes(modelType="gaussian").fit(frame)
+    assert isinstance(model.theta, SparseMatrix)
+    model.save(tmp_path / "ours")
+    theirs = SparkNaiveBayesModel.load(str(tmp_path / "ours"))
+    assert_same_form(model.theta, theirs.theta)
+    assert np.array_equal(model.theta.toArray(), theirs.theta.toArray())
+    assert np.array_equal(model.sigma.toArray(), theirs.sigma.toArray())
+    theirs.save(str(tmp_path / "theirs"))
+    back = NaiveBayesModel.load(tmp_path / "theirs")
+    assert back.transform(frame).equals(model.transform(frame))
