@@ -10,7 +10,9 @@ from typing import Any
 import pyarrow as pa
 
 from fireside.compute import Dataset, TableDataset, as_dataset, like
+from fireside.compute.schema import MATRIX_TYPE
 from fireside.ml.linalg import Vector, VectorBlock, is_vector_type
+from fireside.ml.persistence.kinds import MATRIX
 
 __all__ = ["open_frame", "return_frame"]
 
@@ -48,19 +50,21 @@ def return_frame(dataset: Dataset, original: Any) -> Any:
     if not (_is_pandas(original) or isinstance(original, Mapping | list | tuple)):
         return like(dataset, original)
     vectors = [field.name for field in dataset.schema if is_vector_type(field.type)]
-    if not vectors:
+    matrices = [field.name for field in dataset.schema if field.type == MATRIX_TYPE]
+    if not vectors and not matrices:
         return like(dataset, original)
     table = dataset.to_table()
     bare = table
-    for name in vectors:
+    for name in [*vectors, *matrices]:
         bare = bare.set_column(bare.schema.get_field_index(name), name, pa.nulls(len(table)))
     frame = like(TableDataset(bare), original)
     if _is_pandas(original):
         from fireside.ml.linalg.pandas_vectors import VectorArray
 
-        return frame.assign(**{name: VectorArray(table[name].combine_chunks()) for name in vectors})
-    for name in vectors:
-        column = _in_hand(table[name].combine_chunks())
+        columns = {name: VectorArray(table[name].combine_chunks()) for name in vectors}
+        return frame.assign(**columns, **{name: MATRIX.decode(table[name]) for name in matrices})
+    for name in [*vectors, *matrices]:
+        column = MATRIX.decode(table[name]) if name in matrices else _in_hand(table[name].combine_chunks())
         if isinstance(frame, Mapping):
             frame = {**frame, name: column}
         else:

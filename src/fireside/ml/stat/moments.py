@@ -30,7 +30,7 @@ class Moments(NamedTuple):
         l1: float64[D], sums of w |x|.
         l2: float64[D], sums of w x^2.
         nonzeros: float64[D], how many entries are not 0.
-        max: float64[D]; NaN is looked over.
+        max: float64[D]; NaN is looked over, so that -inf is that of NaN alone.
         min: float64[D].
     """
 
@@ -90,17 +90,18 @@ def moments_of(block: VectorBlock, weights: FloatArray) -> Moments:
         squares = weights @ np.square(x_ND - mean)
         l1, l2 = weights @ np.abs(x_ND), weights @ np.square(x_ND)
         nonzeros = np.count_nonzero(x_ND, axis=0).astype(np.float64)
-        return Moments(
-            totals, mean, squares, l1, l2, nonzeros, np.fmax.reduce(x_ND, 0), np.fmin.reduce(x_ND, 0)
-        )
+        high, low = np.fmax.reduce(x_ND, 0, initial=-np.inf), np.fmin.reduce(x_ND, 0, initial=np.inf)
+        return Moments(totals, mean, squares, l1, l2, nonzeros, high, low)
     values, places, of_row = block.values, block.indices, np.repeat(weights, np.diff(block.indptr))
 
     def sums(entries: FloatArray) -> FloatArray:
         return np.bincount(places, entries, minlength=block.size).astype(np.float64, copy=False)
 
     mean = sums(of_row * values) / weight
-    squares = sums(of_row * np.square(values - mean[places])) + (weight - sums(of_row)) * mean**2
     stored = sums(np.ones(len(values)))
+    # Exactly 0 where every entry is stored: a rounding error of it times a large mean would be felt.
+    zeros = np.where(stored < len(block), weight - sums(of_row), 0.0)
+    squares = sums(of_row * np.square(values - mean[places])) + zeros * mean**2
     # An entry that is not stored is 0.
     high = np.where(stored < len(block), 0.0, -np.inf)
     low = -high

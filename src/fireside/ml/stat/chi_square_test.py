@@ -1,0 +1,170 @@
+"""Pearson's test of independence between features and a label, all of them categories."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fireside.compute import Collective, Dataset, TableDataset, gang
+from fireside.core.errors import InputError
+from fireside.ml.columns import column_label, read_numbers, read_vectors
+from fireside.ml.frame import open_frame, return_frame
+from fireside.ml.gather import gather_table
+from fireside.ml.linalg import VectorBlock
+from fireside.ml.param import Params
+from fireside.ml.schema import input_field, is_numeric, vector_field
+from fireside.ml.stat.feature_test import FeatureTest, reader_named
+
+__all__ = ["ChiSquareTest", "chi_square", "chi_square_of_columns"]
+
+FloatArray = npt.NDArray[np.float64]
+
+MAX_CATEGORIES = 10_000
+"""More distinct values than this are taken for a number that was meant to be binned, as in Spark."""
+
+
+class ChiSquareTest:
+    """Whether features and label are independent, feature by feature."""
+
+    @staticmethod
+    def test(dataset: Any, featuresCol: str, labelCol: str, flatten: bool = False) -> Any:
+        """Test every feature; each distinct number is a category.
+
+        Args:
+            dataset: any frame or path that `fireside.compute.as_dataset` takes.
+            featuresCol: name of the column of vectors.
+            labelCol: name of the column of labels, numbers.
+            flatten: whether the result has a row for each feature (featureIndex, pValue, degreesOfFreedom,
+                statistic), rather than one row of vectors (pValues, degreesOfFreedom, statistics).
+
+        Returns:
+            The kind of frame that came in.
+
+        >>> from fireside.ml.linalg import Vectors
+        >>> features = [Vectors.dense(0, 0), Vectors.dense(0, 1), Vectors.dense(1, 1), Vectors.dense(1, 0)]
+        >>> ChiSquareTest.test({"f": features, "y": [0, 0, 1, 1]}, "f", "y")["statistics"]
+        [DenseVector([4.0, 0.0])]
+        """
+        stage = reader_named("ChiSquareTest")
+        found = chi_square_of_columns(stage, open_frame(dataset), featuresCol, labelCol)
+        return return_frame(TableDataset(found.to_table(flatten=flatten)), dataset)
+
+
+def chi_square_of_columns(stage: Params, rows: Dataset, features: str, labels: str) -> FeatureTest:
+    """The test of every feature of a column.
+
+    Raises:
+        SchemaError: a column is missing or of the wrong type.
+        InputError: there are no rows, NaN, or too many categories.
+    """
+    vector_field(stage, rows.schema, features)
+    input_field(stage, rows.schema, labels, wanted="a number", fits=is_numeric)
+    return FeatureTest.of(gang(rows.select([features, labels]), _test_features, stage, features, labels))
+
+
+def _test_features(
+    collective: Collective, rows: Dataset, stage: Params, features: str, labels: str
+) -> Mapping[str, Any]:
+    """Count the cells of all contingency tables, and test each."""
+    size, cells, label_counts = 0, [_CELLS.empty_table()], [_CELLS.empty_table()]
+    for batch in rows.batches():
+        block = read_vectors(stage, batch, features, size=size or None)
+        size = block.size
+        if np.isnan(block.values).any():
+            raise InputError(f"{column_label(stage, features)} has NaN: fill it, or leave such rows out")
+        y = read_numbers(stage, batch, labels)
+        cells = [_summed([*cells, nonzero_cells(block, y)])]
+        zeros = np.zeros(len(y))
+        label_counts = [_summed([*label_counts, _table(zeros, zeros, y, np.ones(len(y)))])]
+    size = int(collective.allreduce(np.array([size]), "max")[0])
+    every = _summed([gather_table(collective, cells[0])])
+    totals = _summed([gather_table(collective, label_counts[0])])
+    if not totals.num_rows:
+        raise InputError(f"{stage.uid}: there are no rows to test")
+    found = []
+    order = every.sort_by([("feature", "ascending"), ("value", "ascending")])
+    columns = [column.to_numpy() for column in order.columns]
+    y_values, y_counts = totals["label"].to_numpy(), totals["count"].to_numpy()
+    _check_categories(stage, labels, len(y_values))
+    bounds = np.searchsorted(columns[0], np.arange(size + 1))
+    for feature in range(size):
+        _, values, y, counts = (column[bounds[feature] : bounds[feature + 1]] for column in columns)
+        table = contingency_table(values, np.searchsorted(y_values, y), counts, y_counts)
+        _check_categories(stage, f"{features}[{feature}]", len(table))
+        found.append(chi_square(table))
+    p_values, degrees, statistics = (np.array(part) for part in zip(*found, strict=True)) if found else (
+        np.zeros(0), np.zeros(0), np.zeros(0)
+    )  # fmt: skip
+    return FeatureTest(p_values, degrees.astype(np.int64), statistics)._asdict()
+
+
+def contingency_table(
+    values: FloatArray, labels: npt.NDArray[np.intp], counts: FloatArray, totals: FloatArray
+) -> FloatArray:
+    """float64[V, L], how often each value meets each label; zeros are what is left of the totals.
+
+    Args:
+        values: float64[C], ascending, none of them 0.
+        labels: intp[C], places of labels.
+        counts: float64[C].
+        totals: float64[L], how often each label occurs.
+    """
+    distinct, places = np.unique(values, return_inverse=True)
+    table = np.zeros((len(distinct), len(totals)))
+    table[places, labels] = counts
+    zeros = totals - table.sum(axis=0)
+    return np.vstack([table, zeros]) if zeros.any() else table
+
+
+def chi_square(table: FloatArray) -> tuple[float, int, float]:
+    """The p-value, the degrees of freedom, and the statistic of one contingency table.
+
+    Source: Pearson, 1900: the sum of (observed - expected)^2 / expected, with (V - 1) (L - 1) degrees.
+
+    Args:
+        table: float64[V, L], without empty rows and columns.
+
+    >>> chi_square(np.array([[5.0, 5.0], [10.0, 10.0]]))
+    (1.0, 1, 0.0)
+    """
+    from scipy.special import chdtrc
+
+    degrees = (table.shape[0] - 1) * (table.shape[1] - 1)
+    if not degrees:
+        return 1.0, 0, 0.0
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+    statistic = float((np.square(table - expected) / expected).sum())
+    return float(chdtrc(degrees, statistic)), degrees, statistic
+
+
+def nonzero_cells(block: VectorBlock, labels: FloatArray) -> pa.Table:
+    """How often each value that is not 0 of each feature meets each label."""
+    stored = block.values != 0
+    rows = block.rows()[stored]
+    return _table(
+        block.indices[stored].astype(np.float64), block.values[stored], labels[rows], np.ones(len(rows))
+    )
+
+
+_CELLS = pa.schema([(name, pa.float64()) for name in ("feature", "value", "label", "count")])
+
+
+def _table(*columns: FloatArray) -> pa.Table:
+    return pa.table([pa.array(column) for column in columns], schema=_CELLS)
+
+
+def _summed(tables: list[pa.Table]) -> pa.Table:
+    keys = ["feature", "value", "label"]
+    summed = pa.concat_tables(tables).group_by(keys).aggregate([("count", "sum")])
+    ordered = summed.rename_columns({"count_sum": "count"}).select(_CELLS.names)
+    return ordered.sort_by([(key, "ascending") for key in keys])
+
+
+def _check_categories(stage: Params, column: str, many: int) -> None:
+    if many > MAX_CATEGORIES:
+        raise InputError(
+            f"{stage.uid}: {column} has {many} distinct values, but a test of categories takes at most "
+            f"{MAX_CATEGORIES}: bin the numbers first, with QuantileDiscretizer"
+        )

@@ -1,0 +1,66 @@
+"""The F test of a linear regression on one feature: whether a feature and a number go together.
+
+Source: the t test of Pearson's correlation r, squared: F = r^2 / (1 - r^2) (n - 2).
+
+Shapes: N rows, D features.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fireside.compute import Collective, Dataset, gang
+from fireside.core.errors import InputError
+from fireside.ml.columns import read_numbers, read_vectors
+from fireside.ml.param import Params
+from fireside.ml.stat.feature_test import FeatureTest
+
+__all__ = ["f_test_of_correlations", "f_value_of_columns"]
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def f_value_of_columns(stage: Params, rows: Dataset, features: str, labels: str) -> FeatureTest:
+    """The test of every feature of a column, against labels that are numbers."""
+    return FeatureTest.of(gang(rows.select([features, labels]), _test_features, stage, features, labels))
+
+
+def _test_features(
+    collective: Collective, rows: Dataset, stage: Params, features: str, labels: str
+) -> Mapping[str, Any]:
+    sums, totals = np.zeros(0), np.zeros(2)
+    for batch in rows.batches():
+        block = read_vectors(stage, batch, features, size=len(sums) or None)
+        sums = block.column_sums() + (sums if len(sums) else 0.0)
+        totals += [len(block), read_numbers(stage, batch, labels).sum()]
+    size = int(collective.allreduce(np.array([len(sums)]), "max")[0])
+    sums = collective.allreduce(sums if len(sums) == size else np.zeros(size))
+    count, label_sum = collective.allreduce(totals).tolist()
+    if not count:
+        raise InputError(f"{stage.uid}: there are no rows to fit to")
+    products = np.zeros((3, size))
+    for batch in rows.batches():
+        x = read_vectors(stage, batch, features, size=size).to_dense() - sums / count
+        y = read_numbers(stage, batch, labels) - label_sum / count
+        products += [y @ x, np.einsum("nd,nd->d", x, x), np.full(size, y @ y)]
+    xy, xx, yy = collective.allreduce(products)
+    return f_test_of_correlations(xy, xx, yy, int(count))._asdict()
+
+
+def f_test_of_correlations(xy: FloatArray, xx: FloatArray, yy: FloatArray, num_rows: int) -> FeatureTest:
+    """The F test of sums of products of centred features x and labels y, float64[D] each.
+
+    >>> found = f_test_of_correlations(np.array([3.0]), np.array([5.0]), np.array([5.0]), 4)
+    >>> found.statistics.round(4), found.degrees
+    (array([1.125]), array([2]))
+    """
+    from scipy.special import fdtrc
+
+    degrees = num_rows - 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        squared = np.square(xy) / (xx * yy)
+        statistics = squared / (1.0 - squared) * degrees
+    p_values = np.asarray(fdtrc(1, degrees, statistics))
+    return FeatureTest(p_values, np.full(len(xy), degrees), statistics)

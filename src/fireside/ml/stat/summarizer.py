@@ -1,0 +1,192 @@
+"""Summaries of a column of vectors: mean, variance, extremes and the like, of each entry."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from fireside.compute import Collective, Dataset, TableDataset, gang
+from fireside.core.errors import InputError
+from fireside.ml.columns import read_vectors, read_weights
+from fireside.ml.frame import open_frame, return_frame
+from fireside.ml.linalg import VectorBlock
+from fireside.ml.param import Params
+from fireside.ml.schema import input_field, is_numeric, vector_field
+from fireside.ml.stat.feature_test import reader_named
+from fireside.ml.stat.moments import Moments, gather_moments, merge_moments, moments_of
+
+__all__ = ["METRICS", "Summarizer", "Summary", "SummaryBuilder", "column_moments"]
+
+METRICS = ("count", "max", "mean", "min", "normL1", "normL2", "numNonZeros", "std", "sum", "variance")
+
+
+class Summary:
+    """What is to be computed, of which columns; `over` computes it.
+
+    Args:
+        metrics: names of metrics, which name the columns of the result.
+        featuresCol: name of the column of vectors.
+        weightCol: name of the column of weights; without it every row weighs 1.
+        single: the result is one metric, whose column is called `metric(featuresCol)`.
+    """
+
+    def __init__(
+        self, metrics: tuple[str, ...], featuresCol: str, weightCol: str | None, *, single: bool = False
+    ) -> None:
+        for column in (featuresCol, weightCol):
+            if not (column is None or isinstance(column, str)):
+                raise InputError(
+                    f"columns are given by name here, got {column!r}: call "
+                    "Summarizer.metrics(...).summary('features').over(frame)"
+                )
+        self.metrics = metrics
+        self.featuresCol = featuresCol
+        self.weightCol = weightCol
+        self._single = single
+
+    def over(self, dataset: Any) -> Any:
+        """Compute the metrics of a frame.
+
+        Args:
+            dataset: any frame or path that `fireside.compute.as_dataset` takes.
+
+        Returns:
+            The kind of frame that came in, with one row and a column for each metric.
+
+        Raises:
+            InputError: there are no rows with a weight above 0.
+        """
+        stage = reader_named("Summarizer")
+        moments = column_moments(stage, open_frame(dataset), self.featuresCol, self.weightCol)
+        columns = {name: metric_column(moments, name) for name in self.metrics}
+        if self._single:
+            columns = {f"{name}({self.featuresCol})": column for name, column in columns.items()}
+        return return_frame(TableDataset(pa.table(columns)), dataset)
+
+
+class SummaryBuilder:
+    """Some metrics, of columns that are named later."""
+
+    def __init__(self, metrics: tuple[str, ...]) -> None:
+        unknown = [name for name in metrics if name not in METRICS]
+        if unknown or not metrics:
+            given = f"got {unknown[0]!r}" if unknown else "got none"
+            raise InputError(f"metrics are {', '.join(METRICS)}; {given}")
+        self._metrics = metrics
+
+    def summary(self, featuresCol: str, weightCol: str | None = None) -> Summary:
+        """These metrics of a column, by name."""
+        return Summary(self._metrics, featuresCol, weightCol)
+
+
+class Summarizer:
+    """Makes summaries. pyspark's are expressions for `select`; these are computed by `over(frame)`.
+
+    Variances are unbiased; rows of weight 0 count for nothing.
+
+    >>> from fireside.ml.linalg import Vectors
+    >>> rows = {"f": [Vectors.dense(1, 2), Vectors.dense(3, 2)], "w": [1.0, 3.0]}
+    >>> Summarizer.metrics("mean", "count").summary("f", "w").over(rows)
+    {'mean': [DenseVector([2.5, 2.0])], 'count': [2]}
+    >>> Summarizer.max("f").over(rows)
+    {'max(f)': [DenseVector([3.0, 2.0])]}
+    """
+
+    @staticmethod
+    def metrics(*metrics: str) -> SummaryBuilder:
+        """Some of count, max, mean, min, normL1, normL2, numNonZeros, std, sum, variance."""
+        return SummaryBuilder(metrics)
+
+    @staticmethod
+    def mean(col: str, weightCol: str | None = None) -> Summary:
+        """The weighted mean."""
+        return Summary(("mean",), col, weightCol, single=True)
+
+    @staticmethod
+    def sum(col: str, weightCol: str | None = None) -> Summary:
+        """The weighted sum."""
+        return Summary(("sum",), col, weightCol, single=True)
+
+    @staticmethod
+    def variance(col: str, weightCol: str | None = None) -> Summary:
+        """The unbiased variance."""
+        return Summary(("variance",), col, weightCol, single=True)
+
+    @staticmethod
+    def std(col: str, weightCol: str | None = None) -> Summary:
+        """The square root of the variance."""
+        return Summary(("std",), col, weightCol, single=True)
+
+    @staticmethod
+    def count(col: str, weightCol: str | None = None) -> Summary:
+        """How many rows have a weight above 0."""
+        return Summary(("count",), col, weightCol, single=True)
+
+    @staticmethod
+    def numNonZeros(col: str, weightCol: str | None = None) -> Summary:
+        """How many of those are not 0, entry by entry."""
+        return Summary(("numNonZeros",), col, weightCol, single=True)
+
+    @staticmethod
+    def max(col: str, weightCol: str | None = None) -> Summary:
+        """The largest number."""
+        return Summary(("max",), col, weightCol, single=True)
+
+    @staticmethod
+    def min(col: str, weightCol: str | None = None) -> Summary:
+        """The smallest number."""
+        return Summary(("min",), col, weightCol, single=True)
+
+    @staticmethod
+    def normL1(col: str, weightCol: str | None = None) -> Summary:
+        """The weighted sum of magnitudes."""
+        return Summary(("normL1",), col, weightCol, single=True)
+
+    @staticmethod
+    def normL2(col: str, weightCol: str | None = None) -> Summary:
+        """The square root of the weighted sum of squares."""
+        return Summary(("normL2",), col, weightCol, single=True)
+
+
+def column_moments(stage: Params, rows: Dataset, features: str, weights: str | None = None) -> Moments:
+    """The moments of a column of vectors, in one pass.
+
+    Raises:
+        SchemaError: a column is missing or of the wrong type.
+        InputError: a weight is negative, or there are no rows with a weight above 0.
+    """
+    vector_field(stage, rows.schema, features)
+    if weights is not None:
+        input_field(stage, rows.schema, weights, wanted="a number", fits=is_numeric)
+    columns = list(dict.fromkeys(filter(None, [features, weights])))
+    moments = Moments(**gang(rows.select(columns), _moments, stage, features, weights))
+    if not moments.num_rows:
+        raise InputError(f"{stage.uid}: there are no rows, or none with a weight above 0")
+    return moments
+
+
+def _moments(
+    collective: Collective, rows: Dataset, stage: Params, features: str, weights: str | None
+) -> Mapping[str, Any]:
+    found, size = Moments.none(), 0
+    for batch in rows.batches():
+        block = read_vectors(stage, batch, features, size=size or None)
+        size = block.size
+        found = merge_moments(found, moments_of(block, read_weights(stage, batch, weights)))
+    return gather_moments(collective, found)._asdict()
+
+
+def metric_column(moments: Moments, name: str) -> pa.Array:
+    """One metric as a column of one row."""
+    if name == "count":
+        return pa.array([moments.num_rows], pa.int64())
+    if name in ("std", "variance"):
+        values = moments.variance if name == "variance" else np.sqrt(moments.variance)
+    elif name == "sum":
+        values = moments.mean * moments.weight
+    elif name == "normL2":
+        values = np.sqrt(moments.l2)
+    else:
+        values = getattr(moments, {"normL1": "l1", "numNonZeros": "nonzeros"}.get(name, name))
+    return VectorBlock.from_dense(values.reshape(1, -1)).to_arrow()
