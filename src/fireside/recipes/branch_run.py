@@ -21,9 +21,6 @@ from fireside.recipes.training_run import RunSettings, TrainingRun
 
 __all__ = ["BranchJob", "checkpoint_at", "measure", "run_branch"]
 
-HELD_OUT_BATCHES = 64
-"""At most so many batches of each held-out domain are measured, evenly spread over it."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class BranchJob:
@@ -105,7 +102,7 @@ def measure(model: Transformer, run: TrainingRun) -> dict[str, dict[str, float]]
                 run.settings.batch_size,
                 mask_documents=run.settings.mask_documents,
             ),
-            HELD_OUT_BATCHES,
+            run.settings.held_out_batches,
         )
         for name, domain in run.held_out.items()
     }

@@ -63,6 +63,7 @@ class RunSettings:
         training: `TrainingConfig` without the number of steps, which is the mix's.
         upsampled: `Stage` without name and start: what branches draw from in their last part.
         held_out: domain -> directory of a domain that measures the loss on it.
+        held_out_batches: how many batches of each are measured at most, evenly spread over it.
         benchmarks: name -> JSON Lines of multiple-choice questions.
     """
 
@@ -75,7 +76,13 @@ class RunSettings:
     seed: int = 0
     upsampled: dict[str, Any] = field(default_factory=dict)
     held_out: dict[str, str] = field(default_factory=dict)
+    held_out_batches: int = 64
     benchmarks: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "held_out_batches"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
 
     def resolved(self, directory: Path) -> "RunSettings":
         """The same with whole paths."""
