@@ -10,6 +10,8 @@ import typer
 from fireside.cli.ask import ask
 from fireside.cli.demo import demo
 from fireside.cli.index import index
+from fireside.cli.lm import lm
+from fireside.cli.mix import mix
 from fireside.cli.report import report
 from fireside.core.errors import FiresideError
 
@@ -28,6 +30,8 @@ app.command("demo")(demo)
 app.command("index")(index)
 app.command("ask")(ask)
 app.command("report")(report)
+app.add_typer(lm)
+app.add_typer(mix)
 
 
 @app.callback(invoke_without_command=True)
