@@ -1,44 +1,52 @@
 """Multiple-choice tasks about the six domains, made from held-out documents only.
 
-    definitions                a headword and its part of speech: which definition?
-    facts                      the end of a country's profile and the name of a field: which value?
-    continuations-<domain>     64 words of a document: which sentence comes next?
+    order-<domain>    24 words of a document: in which order do the next six stand?
+    words-<domain>    24 words of a document, a gap, and four more: which word stands in the gap?
+    facts             the end of a country's profile and the name of a field: which value?
+    definitions       a headword and its part of speech: how does its definition start?
 
-Choices cannot give the answer away. Four candidates of like length, from four documents or fields, make one
-item; by lot one of them is the truth, asked about in its own context. So every choice is right equally often,
-whatever it looks like, and whoever does not read the context is right once in four.
+Looks cannot give the answer away. In `order` all choices are the same words, two neighbours swapped in the
+wrong ones. In the others four candidates of like length, or equally common words, make one item, and by lot one
+of them is the truth, asked about in its own context: every choice is right equally often. Whole sentences as
+choices were tried and left out: whoever counts words shared with the context finds 55 to 80 % of them, and a
+model of a million parameters no more than chance.
 """
 
 import random
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
 from fireside.core.atomic import write_bytes
 from fireside.core.errors import InputError
 from fireside.lm.evaluate.multiple_choice import MultipleChoiceItem
+from upsampling_candidates import Candidate, Find, definitions, facts, phrases, words
 from upsampling_texts import read_texts
 
-__all__ = ["TASKS", "Candidate", "arrange", "continuations", "definitions", "facts", "write_tasks"]
+__all__ = ["TASKS", "Task", "exchange", "reorder", "write_tasks"]
 
 NUM_CHOICES = 4
-CONTEXT_WORDS = 64
-SHORTEST, LONGEST = 30, 160
 
 
-class Candidate(NamedTuple):
-    """A continuation, what stands before it, and what it is about: no two choices are about the same."""
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is asked about a domain.
 
-    context: str
-    continuation: str
-    about: str
+    Attributes:
+        domain: whose held-out documents are asked about.
+        find: the places that can be asked about.
+        arrange: makes items of candidates, the most wanted number, by lot.
+    """
+
+    domain: str
+    find: Find
+    arrange: Callable[[Sequence[Candidate], int, random.Random], list[MultipleChoiceItem]]
 
 
 def write_tasks(
-    folders: Mapping[str, Path], directory: Path, *, num_items: int = 500, seed: int = 0
+    folders: Mapping[str, Path], directory: Path, *, num_items: int = 400, seed: int = 0
 ) -> dict[str, Path]:
     """Write `directory/<task>.jsonl` for every task about the given domains.
 
@@ -46,7 +54,7 @@ def write_tasks(
         folders: where the texts of each domain lie, as `write_texts` returns them.
         directory: for the tasks alone.
         num_items: the most items of one task; the held-out documents may hold fewer.
-        seed: of the choice of candidates, their grouping and the places of the answers.
+        seed: of all lots.
 
     Returns:
         The file of each task.
@@ -55,113 +63,85 @@ def write_tasks(
         InputError: the held-out documents of a domain do not make one item.
     """
     paths = {}
-    for task, (domain, candidates) in TASKS.items():
-        if domain not in folders:
+    for name, task in TASKS.items():
+        if task.domain not in folders:
             continue
-        known = {one.continuation for one in candidates(read_texts(folders[domain] / "texts.jsonl"))}
-        held_out = candidates(read_texts(folders[domain] / "held-out.jsonl"))
-        fresh = [one for one in held_out if one.continuation not in known]
-        items = arrange(fresh, num_items=num_items, seed=seed)
-        paths[task] = directory / f"{task}.jsonl"
-        write_bytes(paths[task], b"".join(msgspec.json.encode(item) + b"\n" for item in items))
+        held_out, trained = (
+            task.find(read_texts(folders[task.domain] / f"{part}.jsonl")) for part in ("held-out", "texts")
+        )
+        known = {candidate.place for candidate in trained}
+        fresh = [candidate for candidate in held_out if candidate.place not in known]
+        items = task.arrange(fresh, num_items, random.Random(seed))
+        if not items:
+            raise InputError(
+                f"{len(fresh)} candidates make no item of {name}: hold out more of {task.domain}"
+            )
+        paths[name] = directory / f"{name}.jsonl"
+        write_bytes(paths[name], b"".join(msgspec.json.encode(item) + b"\n" for item in items))
     return paths
 
 
-def arrange(candidates: Sequence[Candidate], *, num_items: int, seed: int) -> list[MultipleChoiceItem]:
-    """Items of four candidates of like length that are about different things; each is used at most once.
+def exchange(
+    candidates: Sequence[Candidate], num_items: int, lots: random.Random
+) -> list[MultipleChoiceItem]:
+    """Four candidates near in size and about different things, one of which is asked about.
 
-    Raises:
-        InputError: the candidates do not make one item.
+    Each continuation is used at most once; answers stand in each place equally often.
 
-    >>> words = ["zero", "one", "two", "three"]
-    >>> candidates = [Candidate(f"{n} is written", f" {word}", word) for n, word in enumerate(words)]
-    >>> (item,) = arrange(candidates, num_items=1, seed=0)
+    >>> names = ["zero", "one", "two", "three"]
+    >>> found = [Candidate(f"{n} is", f" {name}", name) for n, name in enumerate(names)]
+    >>> (item,) = exchange(found, 1, random.Random(0))
     >>> item.context, item.choices[item.answer]
-    ('2 is written', ' two')
+    ('2 is', ' two')
     """
-    lots = random.Random(seed)
-    pool = list({candidate.continuation: candidate for candidate in candidates}.values())
-    lots.shuffle(pool)
-    groups = list(_groups(pool[: 2 * num_items * NUM_CHOICES]))
-    if not groups:
-        raise InputError(f"{len(candidates)} candidates make no item of {NUM_CHOICES}: give more documents")
+    shuffled = lots.sample(candidates, len(candidates))
+    groups = list(_groups(list({one.continuation: one for one in shuffled}.values())))
     lots.shuffle(groups)
     items = []
     for number, group in enumerate(groups[:num_items]):
         lots.shuffle(group)
         answer = number % NUM_CHOICES
-        choices = [candidate.continuation for candidate in group]
+        choices = [candidate.continuation + group[answer].rest for candidate in group]
         items.append(MultipleChoiceItem(context=group[answer].context, choices=choices, answer=answer))
     return items
 
 
-def definitions(texts: Iterable[str]) -> Iterator[Candidate]:
-    r"""What each entry of a dictionary says first.
+def reorder(candidates: Sequence[Candidate], num_items: int, lots: random.Random) -> list[MultipleChoiceItem]:
+    """A phrase as it stands, and three times with two neighbours swapped.
 
-    >>> list(definitions(["Wayed, a.\n1. Used to the way, as a horse is; broken. [R.]"]))
-    [Candidate(context='Wayed, a.', continuation='\nUsed to the way, as a horse is; broken.', about='wayed')]
+    >>> (item,) = reorder([Candidate("The", " lake is deep and cold")], 1, random.Random(0))
+    >>> item.choices[item.answer], sorted(item.choices[1].split())
+    (' lake is deep and cold', ['and', 'cold', 'deep', 'is', 'lake'])
     """
-    for text in texts:
-        for entry in text.split("\n\n"):
-            head, _, body = entry.partition("\n")
-            first = re.sub(r"^\d+\. ", "", body.partition("\n")[0])
-            sentence = re.match(r"[^\[]*?[.](?= |$)(?! [a-z])", first)
-            if sentence is not None and not re.match(r"(See|Same as|same as) ", first):
-                yield from _candidate(head, "\n" + sentence[0], about=head.partition(",")[0].lower())
-
-
-def facts(texts: Iterable[str]) -> Iterator[Candidate]:
-    r"""Each value of a profile, after the lines before it and the name of its field.
-
-    >>> profile = "## Geography\nLocation: Western Africa\nClimate: tropical; hot with two rainy seasons"
-    >>> list(facts([profile]))[-1]
-    Candidate(context='## Geography\nLocation: Western Africa\nClimate:',
-              continuation=' tropical; hot with two rainy seasons', about='Climate')
-    """
-    for text in texts:
-        for line in re.finditer(r"^([A-Z][^:\n]*(?:: [^:\n]*)?):( .+)$", text, re.M):
-            yield from _candidate(_last_words(text[: line.end(1) + 1]), line[2], about=line[1])
-
-
-def continuations(texts: Iterable[str]) -> Iterator[Candidate]:
-    """Each sentence that follows another one in its paragraph, after the words before it."""
-    for number, text in enumerate(texts):
-        for found in re.finditer(r"(?<=[a-z)][.?!])( [A-Z][^\n]*?[a-z)][.?!])(?= [A-Z]|\n|$)", text):
-            yield from _candidate(_last_words(text[: found.start()]), found[1], about=str(number))
-
-
-def _candidate(context: str, continuation: str, *, about: str) -> Iterator[Candidate]:
-    if SHORTEST <= len(continuation) <= LONGEST:
-        yield Candidate(context, continuation, about)
-
-
-def _last_words(text: str) -> str:
-    """The text from its 64th word from the end, spaces and lines as they are."""
-    starts = [word.start() for word in re.finditer(r"\S+", text[-2_000:])]
-    return text[-2_000:][starts[-CONTEXT_WORDS] :] if len(starts) > CONTEXT_WORDS else text.lstrip()
+    items = []
+    for number, candidate in enumerate(lots.sample(candidates, min(num_items, len(candidates)))):
+        answer = number % NUM_CHOICES
+        words = candidate.continuation.split()
+        choices = []
+        for place in lots.sample(range(len(words) - 1), NUM_CHOICES - 1):
+            swapped = [*words[:place], words[place + 1], words[place], *words[place + 2 :]]
+            choices.append("".join(f" {word}" for word in swapped))
+        choices.insert(answer, candidate.continuation)
+        items.append(MultipleChoiceItem(context=candidate.context, choices=choices, answer=answer))
+    return items
 
 
 def _groups(candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
-    """Neighbours by length, each about something else."""
+    """Neighbours by size, each about something else; those that wait for too long are left out."""
     waiting: list[Candidate] = []
-    group: list[Candidate] = []
-    for candidate in sorted(candidates, key=lambda candidate: len(candidate.continuation)):
+    for candidate in sorted(candidates, key=lambda candidate: candidate.size):
         waiting.append(candidate)
-        for other in list(waiting):
-            if other.about not in {one.about for one in group}:
-                waiting.remove(other)
-                group.append(other)
-            if len(group) == NUM_CHOICES:
-                yield group
-                group = []
-        del waiting[:-NUM_CHOICES]
+        group = list({one.about: one for one in reversed(waiting)}.values())
+        if len(group) == NUM_CHOICES:
+            yield group
+            waiting = [one for one in waiting if one not in group]
+        del waiting[: -4 * NUM_CHOICES]
 
 
+_PROSE = ("kernel", "postgres", "python", "speeches", "dictionary")
 TASKS = {
-    "definitions": ("dictionary", definitions),
-    "facts": ("factbook", facts),
-    **{
-        f"continuations-{domain}": (domain, continuations)
-        for domain in ("kernel", "postgres", "python", "speeches")
-    },
+    **{f"order-{domain}": Task(domain, phrases, reorder) for domain in (*_PROSE, "factbook")},
+    **{f"words-{domain}": Task(domain, words, exchange) for domain in _PROSE},
+    "facts": Task("factbook", facts, exchange),
+    "definitions": Task("dictionary", definitions, exchange),
 }

