@@ -99,6 +99,26 @@ class LayerMap:
         owners, full = PRESETS[name](num_layers)
         return cls(tuple(owners), tuple(None if layer in full else window for layer in range(num_layers)))
 
+    @classmethod
+    def read(cls, text: str, num_layers: int, window: int = 1024) -> "LayerMap":
+        """A map of `num_layers` layers from the name of a preset, or from the paper's notation.
+
+        Raises:
+            ConfigError: neither, or a written map of another number of layers.
+
+        >>> str(LayerMap.read("ma-pairs", 3)), str(LayerMap.read("0_1s_1s", 3))
+        ('0_1s_1s', '0_1s_1s')
+        """
+        if not text[:1].isdigit():
+            return cls.preset(text, num_layers, window)
+        layers = cls.parse(text, window)
+        if layers.num_layers != num_layers:
+            raise ConfigError(
+                f"the layer map {text} has {layers.num_layers} layers, asked for are {num_layers}: "
+                "write one entry for each layer, or the name of a preset"
+            )
+        return layers
+
     def __str__(self) -> str:
         return "_".join(
             f"{owner}{'' if window is None else 's'}"

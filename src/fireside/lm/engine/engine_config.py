@@ -1,7 +1,10 @@
 """How much an engine may hold and do at once."""
 
+from dataclasses import field
+
 from fireside.core.config import config
 from fireside.core.errors import ConfigError
+from fireside.lm.engine.kv_format import KVFormat
 
 __all__ = ["EngineConfig"]
 
@@ -16,6 +19,7 @@ class EngineConfig:
         max_batch_tokens: tokens of one step, prompts and new ones together; prompts longer than what is free
             are read in several steps.
         kv_cache_bytes: memory for keys and values, running sequences and remembered prefixes together.
+        kv_format: how keys and values are stored.
         remember_prefixes: whether finished sequences stay in the cache, for requests that begin like them.
 
     Raises:
@@ -26,6 +30,7 @@ class EngineConfig:
     max_sequences: int = 32
     max_batch_tokens: int = 512
     kv_cache_bytes: int = 2 << 30
+    kv_format: KVFormat = field(default_factory=KVFormat)
     remember_prefixes: bool = True
 
     def __post_init__(self) -> None:

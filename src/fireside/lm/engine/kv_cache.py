@@ -14,28 +14,23 @@ import torch
 from torch import Tensor
 
 from fireside.lm.config import ModelConfig
+from fireside.lm.engine.kv_format import KVFormat
 
-__all__ = ["BLOCK_TOKENS", "KVCache", "cache_bytes"]
+__all__ = ["KVCache", "cache_bytes"]
 
-BLOCK_TOKENS = 16
-"""Capacities are multiples of this."""
-
-_ELEMENT_BYTES = 4
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
-def cache_bytes(config: ModelConfig, max_tokens: int) -> int:
-    """Bytes that a cache for `max_tokens` takes: the layer map's exact formula at the capacity.
+def cache_bytes(config: ModelConfig, max_tokens: int, kv_format: KVFormat | None = None) -> int:
+    """Bytes that a cache for `max_tokens` takes.
 
     >>> config = ModelConfig(vocab_size=8, hidden_size=8, intermediate_size=8, num_heads=2, num_kv_heads=1,
     ...                      head_dim=4, layer_map="0_1s_1s_0", window=32, context_length=128)
     >>> cache_bytes(config, 100) == KVCache(config, 100).num_bytes == 2 * 4 * 4 * (112 + 32)
     True
     """
-    return config.layers.kv_bytes(
-        _capacity(max_tokens),
-        num_kv_heads=config.num_kv_heads,
-        head_dim=config.head_dim,
-        element_bytes=_ELEMENT_BYTES,
+    return (kv_format or KVFormat()).sequence_bytes(
+        config.layers, max_tokens, num_kv_heads=config.num_kv_heads, head_dim=config.head_dim
     )
 
 
@@ -51,6 +46,9 @@ class _Store(NamedTuple):
 class KVCache:
     """The cache of one sequence of at most `max_tokens` tokens; memory is touched only as it fills.
 
+    What comes back is float32 and has been rounded to the format's type, new tokens included: what attention
+    sees does not depend on how many tokens came at once.
+
     Attributes:
         length: tokens whose keys and values are known.
         capacity: the most tokens there is room for.
@@ -65,16 +63,17 @@ class KVCache:
     torch.Size([1, 1, 32, 4])
     """
 
-    def __init__(self, config: ModelConfig, max_tokens: int) -> None:
+    def __init__(self, config: ModelConfig, max_tokens: int, kv_format: KVFormat | None = None) -> None:
         self._config = config
+        self._format = kv_format or KVFormat()
         self._layers = config.layers
         self.length = 0
-        self.capacity = _capacity(max_tokens)
+        self.capacity = self._format.capacity(max_tokens)
         self._stores: dict[int, _Store] = {}
         for layer, window in enumerate(self._layers.windows):
             if self._layers.is_owner(layer):
-                slots = self.capacity if window is None else min(window, self.capacity)
-                self._stores[layer] = _store(config.num_kv_heads, slots, config.head_dim)
+                slots = self._format.num_slots(max_tokens, window)
+                self._stores[layer] = _store(config, slots, _DTYPES[self._format.dtype])
 
     @property
     def num_bytes(self) -> int:
@@ -92,7 +91,7 @@ class KVCache:
         buffer, keys, values, slots = self._stores[owner]
         buffer.select(2, self.length % slots).copy_(new_12Gd)
         seen = min(self.length + 1, slots)
-        return keys.narrow(2, 0, seen), values.narrow(2, 0, seen)
+        return keys.narrow(2, 0, seen).float(), values.narrow(2, 0, seen).float()
 
     def extend(self, owner: int, new_N2Gd: Tensor) -> tuple[Tensor, Tensor]:
         """Store the K/V of the next tokens and give what they attend to.
@@ -104,14 +103,15 @@ class KVCache:
             window the first key is that of position max(0, `length` - W + 1).
         """
         store, window = self._stores[owner], self._layers.windows[owner]
-        new = new_N2Gd.transpose(0, 1).unsqueeze(0)
+        new = new_N2Gd.transpose(0, 1).unsqueeze(0).to(store.buffer.dtype)
         end = self.length + new.shape[2]
         if window is None:
             store.buffer[:, :, self.length : end] = new
-            return store.keys[:, :, :end], store.values[:, :, :end]
+            return store.keys[:, :, :end].float(), store.values[:, :, :end].float()
         earlier = range(max(0, self.length - window + 1), self.length)
         seen = torch.cat((_pick(store.buffer, earlier), new), dim=2) if earlier else new
         _put(store.buffer, range(max(self.length, end - store.slots), end), new)
+        seen = seen.float()
         return seen[:, : self._config.num_kv_heads], seen[:, self._config.num_kv_heads :]
 
     def advance(self, count: int) -> None:
@@ -151,22 +151,19 @@ class KVCache:
 
     def copy(self) -> "KVCache":
         """An independent cache with the same tokens and no room to spare."""
-        copy = KVCache(self._config, self.length)
+        copy = KVCache(self._config, self.length, self._format)
         copy.copy_prefix(self, self.length)
         return copy
 
     def compacted(self) -> "KVCache":
         """This cache, or a copy where there is room to spare."""
-        return self if _capacity(self.length) == self.capacity else self.copy()
+        return self if self._format.capacity(self.length) == self.capacity else self.copy()
 
 
-def _store(kv_heads: int, slots: int, head_dim: int) -> _Store:
-    buffer = torch.empty(1, 2 * kv_heads, slots, head_dim)
+def _store(config: ModelConfig, slots: int, dtype: torch.dtype) -> _Store:
+    kv_heads = config.num_kv_heads
+    buffer = torch.empty(1, 2 * kv_heads, slots, config.head_dim, dtype=dtype)
     return _Store(buffer, buffer[:, :kv_heads], buffer[:, kv_heads:], slots)
-
-
-def _capacity(max_tokens: int) -> int:
-    return -(-max_tokens // BLOCK_TOKENS) * BLOCK_TOKENS
 
 
 def _pick(ring: Tensor, positions: range) -> Tensor:

@@ -59,7 +59,7 @@ class Scheduler:
         Raises:
             CapacityError: it could not run even alone.
         """
-        needed = cache_bytes(self._model, sequence.max_length)
+        needed = cache_bytes(self._model, sequence.max_length, self._limits.kv_format)
         if needed > self.pool.capacity_bytes:
             raise CapacityError(
                 f"{sequence.max_length} tokens need {needed} bytes of K/V cache, the engine has "
@@ -116,11 +116,11 @@ class Scheduler:
             source, length = self._best_source(sequence)
             if self._will_have_better(sequence, length):
                 continue
-            needed = cache_bytes(self._model, sequence.max_length)
+            needed = cache_bytes(self._model, sequence.max_length, self._limits.kv_format)
             if not self.prefixes.make_room(needed):
                 return  # those behind wait too: a large request must not starve
             sequence.lease = self.pool.lease(needed)
-            sequence.cache = KVCache(self._model, sequence.max_length)
+            sequence.cache = KVCache(self._model, sequence.max_length, self._limits.kv_format)
             if source is not None:
                 sequence.cache.copy_prefix(source, length)
             self.waiting.remove(sequence)
