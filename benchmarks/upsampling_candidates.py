@@ -107,5 +107,5 @@ def words(texts: Sequence[str]) -> Iterator[Candidate]:
 def _before(text: str, end: int) -> str:
     """The last 24 words before a place, spaces and lines as they are."""
     before = text[max(0, end - CONTEXT_CHARACTERS) : end]
-    starts = [word.start() for word in re.finditer(r"\S+", before)]
-    return before[starts[-CONTEXT_WORDS] :] if len(starts) > CONTEXT_WORDS else before.lstrip()
+    start, *last = before.rsplit(None, CONTEXT_WORDS)
+    return before[len(start) :].lstrip() if len(last) == CONTEXT_WORDS else before.lstrip()

@@ -6,10 +6,10 @@
     definitions       a headword and its part of speech: how does its definition start?
 
 Looks cannot give the answer away. In `order` all choices are the same words, two neighbours swapped in the
-wrong ones. In the others four candidates of like length, or equally common words, make one item, and by lot one
-of them is the truth, asked about in its own context: every choice is right equally often. Whole sentences as
-choices were tried and left out: whoever counts words shared with the context finds 55 to 80 % of them, and a
-model of a million parameters no more than chance.
+wrong ones. In the others four candidates of like length, or equally common words, make one item, and by lot
+one of them is the truth, asked about in its own context: every choice is right equally often. Whole sentences
+as choices were tried and left out: whoever counts words shared with the context finds 55 to 80 % of them, and
+a model of a million parameters no more than chance.
 """
 
 import random
