@@ -11,7 +11,7 @@ from typing import NamedTuple
 __all__ = ["Candidate", "Find", "definitions", "facts", "phrases", "words"]
 
 CONTEXT_WORDS, CONTEXT_CHARACTERS = 24, 400
-VALUE_CHARACTERS = (5, 40)
+FIELD_CHARACTERS = VALUE_CHARACTERS = 40
 DEFINITION_WORDS = 6
 LEAST_OCCURRENCES = 8
 
@@ -64,16 +64,16 @@ def definitions(texts: Sequence[str]) -> Iterator[Candidate]:
 
 
 def facts(texts: Sequence[str]) -> Iterator[Candidate]:
-    r"""A value of a profile, after the lines before it and its field's name; choices are of other fields.
+    r"""The name of a field in a profile, after the lines before it and before its value.
 
     >>> (found,) = facts(["## Geography\nCoastline: 1,250 km"])
-    >>> found.context, found.continuation, found.about
-    ('## Geography\nCoastline:', ' 1,250 km', 'Coastline')
+    >>> found.context, found.continuation, found.rest
+    ('## Geography', '\nCoastline', ': 1,250 km')
     """
     for text in texts:
-        for line in re.finditer(r"^([A-Z][^:\n]*(?:: [^:\n]*)?):( .+)$", text, re.M):
-            if VALUE_CHARACTERS[0] <= len(line[2]) <= VALUE_CHARACTERS[1]:
-                yield Candidate(_before(text, line.end(1) + 1), line[2], line[1], len(line[2]))
+        for line in re.finditer(r"(?<=.)\n([A-Z][^:\n]*(?:: [^:\n]*)?)(: .+)$", text, re.M):
+            if len(line[1]) <= FIELD_CHARACTERS and len(line[2]) <= VALUE_CHARACTERS:
+                yield Candidate(_before(text, line.start()), f"\n{line[1]}", line[1], len(line[1]), line[2])
 
 
 def phrases(texts: Sequence[str]) -> Iterator[Candidate]:
@@ -90,7 +90,7 @@ def phrases(texts: Sequence[str]) -> Iterator[Candidate]:
 
 
 def words(texts: Sequence[str]) -> Iterator[Candidate]:
-    """A common word that is new in its context, before four words that follow; choices are as common.
+    """A common word that is new in its context, before four that follow; choices are as long and as common.
 
     >>> (found,) = words(["We saw those boats and the sea was calm. " + "boats " * 8])
     >>> found.context, found.continuation, found.rest
@@ -101,7 +101,7 @@ def words(texts: Sequence[str]) -> Iterator[Candidate]:
         for found in re.finditer(r"(?<=[a-z,]) ([a-z]{4,})(?=((?: [a-z]+,?){4})\b)", text):
             context, word = _before(text, found.start()), found[1]
             if counts[word] >= LEAST_OCCURRENCES and word not in context:
-                yield Candidate(context, f" {word}", word, counts[word], found[2])
+                yield Candidate(context, f" {word}", word, 1_000_000 * len(word) + counts[word], found[2])
 
 
 def _before(text: str, end: int) -> str:

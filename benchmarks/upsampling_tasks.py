@@ -2,19 +2,20 @@
 
     order-<domain>    24 words of a document: in which order do the next six stand?
     words-<domain>    24 words of a document, a gap, and four more: which word stands in the gap?
-    facts             the end of a country's profile and the name of a field: which value?
+    facts             24 words of a country's profile, a gap, and a value: which field has it?
     definitions       a headword and its part of speech: how does its definition start?
 
 Looks cannot give the answer away. In `order` all choices are the same words, two neighbours swapped in the
-wrong ones. In the others four candidates of like length, or equally common words, make one item, and by lot
-one of them is the truth, asked about in its own context: every choice is right equally often. Whole sentences
-as choices were tried and left out: whoever counts words shared with the context finds 55 to 80 % of them, and
-a model of a million parameters no more than chance.
+wrong ones. In the others four candidates of like length, and words as common, make one item, and by lot one
+of them is the truth, asked about in its own context: every choice is right equally often. Whole sentences as
+choices were tried and left out: whoever counts words shared with the context finds 55 to 80 % of them, and a
+model of a million parameters no more than chance.
 """
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -82,11 +83,12 @@ def write_tasks(
 
 
 def exchange(
-    candidates: Sequence[Candidate], num_items: int, lots: random.Random
+    candidates: Sequence[Candidate], num_items: int, lots: random.Random, *, repeated: bool = False
 ) -> list[MultipleChoiceItem]:
     """Four candidates near in size and about different things, one of which is asked about.
 
-    Each continuation is used at most once; answers stand in each place equally often.
+    Each candidate is used at most once, and each continuation too unless `repeated`; answers stand in each
+    place equally often.
 
     >>> names = ["zero", "one", "two", "three"]
     >>> found = [Candidate(f"{n} is", f" {name}", name) for n, name in enumerate(names)]
@@ -95,7 +97,8 @@ def exchange(
     ('2 is', ' two')
     """
     shuffled = lots.sample(candidates, len(candidates))
-    groups = list(_groups(list({one.continuation: one for one in shuffled}.values())))
+    unique = {one.place if repeated else one.continuation: one for one in shuffled}
+    groups = list(_groups(list(unique.values())))
     lots.shuffle(groups)
     items = []
     for number, group in enumerate(groups[:num_items]):
@@ -142,6 +145,6 @@ _PROSE = ("kernel", "postgres", "python", "speeches", "dictionary")
 TASKS = {
     **{f"order-{domain}": Task(domain, phrases, reorder) for domain in (*_PROSE, "factbook")},
     **{f"words-{domain}": Task(domain, words, exchange) for domain in _PROSE},
-    "facts": Task("factbook", facts, exchange),
+    "facts": Task("factbook", facts, partial(exchange, repeated=True)),
     "definitions": Task("dictionary", definitions, exchange),
 }
