@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from fireside.core.errors import ConfigError, CorruptFileError, InputError, ResumeError
+from fireside.core.errors import ConfigError, CorruptFileError, FiresideError, InputError, ResumeError
 from fireside.mixing import BranchConfig
 from fireside.recipes.branch_run import checkpoint_at
 from fireside.recipes.branch_sweep import SweepConfig, plan_sweep, run_sweep
@@ -99,6 +99,7 @@ def test_what_is_done_is_not_done_again_and_what_is_lost_is_made_the_same(
     assert (again["losses"], again["accuracies"]) == (before["losses"], before["accuracies"])
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_killed_goes_on_to_the_same_end(home: Path, checkpoint: Path, sweep: Path) -> None:
     again = home / "killed"
     command = [FIRESIDE, "mix", "branch", checkpoint, "--out", again, "--durations", "10,30", "--seeds", "2"]
@@ -122,6 +123,23 @@ def test_another_sweep_does_not_mix_with_what_is_there(checkpoint: Path, sweep: 
     other = SweepConfig(branches=BranchConfig(durations=(0.1, 0.2)))
     with pytest.raises(ResumeError, match=r"holds a sweep with another .*durations"):
         list(run_sweep([checkpoint], sweep, other))
+
+
+def test_a_process_that_is_killed_is_one_clear_error(
+    home: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = run_sweep([checkpoint], home / "starved", SETTINGS, threads=1)
+    next(results)
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    workers = [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert workers
+    for pid in workers:
+        os.kill(int(pid), signal.SIGKILL)
+    with pytest.raises(
+        FiresideError, match="was killed, perhaps for want of memory: run the same command again"
+    ):
+        list(results)
+    assert len(list(run_sweep([checkpoint], home / "starved", SETTINGS, threads=1))) >= 6
 
 
 @pytest.fixture

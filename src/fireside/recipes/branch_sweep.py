@@ -15,6 +15,7 @@ not done again: a sweep that was killed goes on where it stopped.
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,7 +25,7 @@ import msgspec
 
 from fireside.core.atomic import disk_full_is_clear, write_bytes
 from fireside.core.config import config
-from fireside.core.errors import ConfigError, InputError, ResumeError
+from fireside.core.errors import ConfigError, FiresideError, InputError, ResumeError
 from fireside.lm.training_checkpoint import read_state
 from fireside.mixing import Branch, BranchConfig, Plan, plan_branches
 from fireside.mixing.plan import fingerprint_of
@@ -137,9 +138,8 @@ def run_sweep(
     pending = [job for job in pending if job.directory not in done]
     running: dict[Future[dict[str, Any]], BranchJob] = {}
     failures: list[BaseException] = []
-    # Torch's threads do not survive a fork, so every branch has a fresh process.
-    processes = ProcessPoolExecutor(settings.jobs, mp_context=get_context("spawn"), max_tasks_per_child=1)
-    with processes:
+    # Fresh processes: torch's threads do not survive a fork.
+    with ProcessPoolExecutor(settings.jobs, mp_context=get_context("spawn")) as processes:
         while True:
             ready = [job for job in pending if job.parent is None or job.parent in done]
             for job in ready[: settings.jobs - len(running)]:
@@ -149,7 +149,13 @@ def run_sweep(
                 break  # nothing is left, or only what a failed base was needed for
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 job = running.pop(future)
-                if (error := future.exception()) is not None:
+                error = future.exception()
+                if isinstance(error, BrokenProcessPool):
+                    raise FiresideError(
+                        f"a process that trained {job.replicate} {job.branch} was killed, perhaps for want "
+                        "of memory: run the same command again to go on, with fewer jobs"
+                    ) from error
+                if error is not None:
                     failures.append(error)
                     continue
                 done.add(job.directory)
