@@ -135,6 +135,25 @@ def test_vectors_pass_both_ways_as_spark_s_own_type(session: str, request: pytes
         assert [row["v"] for row in back.orderBy("id").collect()] == vectors
 
 
+@pytest.mark.parametrize("session", ["spark", "spark_connect"])
+def test_null_vectors_pass_both_ways(session: str, request: pytest.FixtureRequest) -> None:
+    from pyspark.ml.linalg import Vectors, VectorUDT
+    from pyspark.sql.types import StructField, StructType
+
+    spark = request.getfixturevalue(session)
+    vectors = [Vectors.dense([1.0, 2.0]), None, Vectors.sparse(2, [1], [3.0])]
+    schema = StructType([StructField("v", VectorUDT())])
+    data = as_dataset(spark.createDataFrame([(vector,) for vector in vectors], schema))
+    found = [
+        {"type": 1, "size": None, "indices": None, "values": [1.0, 2.0]},
+        None,
+        {"type": 0, "size": 2, "indices": [1], "values": [3.0]},
+    ]
+    mapped = map_batches(data, lambda batch: batch, data.schema)
+    for rows in (data, mapped, as_dataset(like(as_dataset(data.to_table()), data.frame))):
+        assert sorted(rows.to_table()["v"].to_pylist(), key=str) == sorted(found, key=str)
+
+
 def test_types_pass_both_ways(spark: Any) -> None:
     frame = spark.sql(
         """select 1Y as tiny, 2S as small, 3 as int, 4L as big, 1.5F as f, 2.5D as d, 'x' as s, X'0102' as b,
@@ -158,6 +177,7 @@ def test_metadata_of_columns_pass_both_ways(spark: Any) -> None:
     metadata = {"ml_attr": {"type": "nominal", "vals": ["a", "b"]}}
     frame = spark.range(3).withMetadata("id", metadata)
     data = as_dataset(frame)
+    assert like(as_dataset(data.to_table()), frame).schema["id"].metadata == metadata
     mapped = map_batches(data, lambda batch: batch, data.schema)
     assert like(mapped, frame).schema["id"].metadata == metadata
 

@@ -67,7 +67,11 @@ class SparkDataset(DistributedDataset):
     def to_table(self) -> pa.Table:
         # All partitions at once, unlike `batches`, which is slower because it holds but two.
         with errors_are_ours():
-            table = self.frame.toArrow()
+            try:
+                table = self.frame.toArrow()
+            except pa.ArrowInvalid:
+                # pyspark cannot hand over a null vector: it declares that the kind in it is never null.
+                return pa.Table.from_batches(list(self.batches()), schema=self.schema)
         batches = [conform(batch, self.schema) for batch in table.to_batches() if batch.num_rows]
         return pa.Table.from_batches(batches, schema=self.schema)
 
@@ -140,10 +144,11 @@ def to_frame(dataset: Dataset, original: DataFrame) -> DataFrame:
     if table.num_rows == 0:
         return original.sparkSession.createDataFrame([], spark_schema(table.schema))
     frame = original.sparkSession.createDataFrame(table)
-    if not has_user_types(table.schema):
-        return frame
-    # Spark takes no vectors from Arrow directly, but does from a function that says it returns them.
     schema = spark_schema(table.schema)
+    if not has_user_types(table.schema) and not any(field.metadata for field in schema):
+        return frame
+    # Spark takes neither vectors nor metadata of columns from Arrow directly, but does both from a function
+    # that says it returns them.
     return frame.mapInArrow(partial(run_stages, schema=table.schema, stages=()), schema)
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from fireside.core.errors import InputError
 
-__all__ = ["FloatArray", "IndexArray", "Vector", "short_float", "vector_arrays"]
+__all__ = ["FloatArray", "IndexArray", "Vector", "short_float", "sparse_is_smaller", "vector_arrays"]
 
 FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int32]
@@ -133,6 +133,21 @@ def vector_arrays(value: Any) -> tuple[int, IndexArray, FloatArray]:
         column.sum_duplicates()
         return value.shape[0], column.indices.astype(np.int32), column.data.astype(np.float64)
     raise InputError(f"{type(value).__name__} is not a vector: pass a Vector, a sequence or an array")
+
+
+def sparse_is_smaller(num_nonzeros: Any, size: int) -> Any:
+    """Whether a vector takes less room without its zeros, as `Vector.compressed` of Spark 4.3 decides.
+
+    It counts 12 nnz + 28 bytes for a sparse vector and 8 D + 12 for a dense one.
+
+    Args:
+        num_nonzeros: nnz, an integer or an array of them.
+        size: D.
+
+    >>> sparse_is_smaller(2, 5), sparse_is_smaller(2, 6)
+    (False, True)
+    """
+    return 12 * num_nonzeros + 28 < 8 * size + 12
 
 
 def short_float(value: float, digits: int = 4) -> str:

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from fireside.ml.linalg.dense_vector import DenseVector
 from fireside.ml.linalg.sparse_vector import SparseVector
-from fireside.ml.linalg.vector import FloatArray, IndexArray, Vector
+from fireside.ml.linalg.vector import FloatArray, IndexArray, Vector, sparse_is_smaller
 from fireside.ml.linalg.vector_arrow import (
     StoredEntries,
     arrow_from_entries,
@@ -184,14 +184,10 @@ class VectorBlock:
         return vectors
 
     def compressed(self) -> "VectorBlock":
-        """Without zeros, each row dense or sparse, whichever takes less room.
-
-        A sparse row costs 12 (nnz + 1) + 8 bytes and a dense one 8 D + 8, so sparse wins where
-        1.5 (nnz + 1) < D, as `Vector.compressed` of Spark decides.
-        """
+        """Without zeros, each row dense or sparse, whichever takes less room."""
         nonzero = self.values != 0
         counts = np.bincount(self.rows()[nonzero], minlength=len(self))
-        sparse = 1.5 * (counts + 1.0) < self.size
+        sparse = sparse_is_smaller(counts, self.size)
         if not sparse.any():
             return VectorBlock.from_dense(self.to_dense())
         kept = nonzero & np.repeat(sparse, np.diff(self.indptr))

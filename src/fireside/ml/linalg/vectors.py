@@ -7,7 +7,7 @@ import numpy as np
 
 from fireside.ml.linalg.dense_vector import DenseVector
 from fireside.ml.linalg.sparse_vector import SparseVector
-from fireside.ml.linalg.vector import FloatArray, Vector, vector_arrays
+from fireside.ml.linalg.vector import FloatArray, Vector, sparse_is_smaller, vector_arrays
 
 __all__ = ["Vectors", "as_vector", "compressed_vector"]
 
@@ -77,6 +77,6 @@ def compressed_vector(array: FloatArray) -> Vector:
     (SparseVector(4, {3: 2.0}), DenseVector([1.0, 2.0]))
     """
     nonzero = np.flatnonzero(array)
-    if 1.5 * (len(nonzero) + 1.0) < len(array):
+    if sparse_is_smaller(len(nonzero), len(array)):
         return SparseVector(len(array), nonzero, array[nonzero])
     return DenseVector(array)
