@@ -7,25 +7,30 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from fireside.ml.attributes import binary_field, nominal_field, vector_field_of, vector_field_of_entries
 from fireside.ml.base import Estimator, PipelineStage
 from fireside.ml.classification import NaiveBayes
 from fireside.ml.clustering import KMeans
 from fireside.ml.feature import (
     DCT,
     IDF,
+    PCA,
     Binarizer,
     BucketedRandomProjectionLSH,
     Bucketizer,
     CountVectorizer,
     ElementwiseProduct,
+    FeatureHasher,
     HashingTF,
     Imputer,
     IndexToString,
+    Interaction,
     MaxAbsScaler,
     MinHashLSH,
     MinMaxScaler,
     NGram,
     Normalizer,
+    OneHotEncoder,
     PolynomialExpansion,
     QuantileDiscretizer,
     RegexTokenizer,
@@ -35,6 +40,8 @@ from fireside.ml.feature import (
     StringIndexer,
     Tokenizer,
     VectorAssembler,
+    VectorSizeHint,
+    VectorSlicer,
 )
 from fireside.ml.linalg import DenseVector, SparseVector, VectorBlock
 
@@ -56,6 +63,14 @@ LABELS = ["b", "a", "c", "b", "é", "b", "a", "Z"]
 def frame_of(**columns: Any) -> pa.Table:
     rows = len(next(iter(columns.values())))
     return pa.table({"id": np.arange(rows), **columns})
+
+
+def described(frame: pa.Table, *fields: pa.Field) -> pa.Table:
+    """The frame with the metadata of some fields."""
+    for described_field in fields:
+        name = described_field.name
+        frame = frame.set_column(frame.column_names.index(name), described_field, frame[name])
+    return frame
 
 
 def vectors_of(*vectors: Any) -> pa.Array:
@@ -113,8 +128,9 @@ class Case:
         nulls: whether null in those columns is an error ("error"), or has a meaning of its own ("allowed").
         fits_nothing: whether an estimator can be fitted to no rows.
         digits: relative error allowed against Spark.
-        tags: "optional input": a fitted model does without the columns; "NaN is not null": it tells them
-            apart, so that pandas, which does not, gives other rows.
+        tags: "optional input": a fitted model does without the columns; "not in pandas": it cannot hold the
+            frame, because of nulls beside NaN or integers, or metadata of columns; "appends nothing": all
+            columns stay.
     """
 
     stage: Callable[[], PipelineStage]
@@ -143,6 +159,14 @@ numbers = frame_of(
     c=[True, False, True, False],
     v=vectors_of(DenseVector([1, 2]), SparseVector(2, {}), SparseVector(2, {1: 2.0}), DenseVector([0, 0])),
 )
+tabular = frame_of(
+    x=[2.5, 1e7, None, 0.0, -0.1],
+    b=[True, False, None, True, False],
+    s=["foo", "bar", "", None, "é"],
+    n=pa.array([3, 0, None, -1, 3], pa.int32()),
+    f=pa.array([1.1, None, 0.1, 2.5, 1e-5], pa.float32()),
+)
+
 
 CASES = {
     "Tokenizer": Case(lambda: Tokenizer(inputCol="text", outputCol="out"), text, ("text",)),
@@ -295,7 +319,7 @@ CASES = {
         ("x",),
         nulls="allowed",
         digits=1e-15,
-        tags=frozenset({"NaN is not null"}),
+        tags=frozenset({"not in pandas"}),
     ),
     "Bucketizer columns": Case(
         lambda: Bucketizer(
@@ -336,7 +360,7 @@ CASES = {
         ("x", "n"),
         nulls="allowed",
         digits=1e-15,
-        tags=frozenset({"NaN is not null"}),
+        tags=frozenset({"not in pandas"}),
     ),
     "ElementwiseProduct": Case(
         lambda: ElementwiseProduct(
@@ -440,6 +464,155 @@ CASES = {
         ),
         ("x", "n"),
         nulls="allowed",
+    ),
+    "OneHotEncoder": Case(
+        lambda: OneHotEncoder(inputCol="x", outputCol="out"),
+        frame_of(x=[0.0, 2.0, 1.0, 2.0, 0.0]),
+        ("x",),
+        fits_nothing=True,
+    ),
+    "OneHotEncoder keep": Case(
+        lambda: OneHotEncoder(
+            inputCols=["x", "n"], outputCols=["o1", "o2"], handleInvalid="keep", dropLast=False
+        ),
+        frame_of(x=[0.0, 2.0, 1.0, 2.0, 0.0], n=[1, 1, 0, 4, 0]),
+        ("x", "n"),
+        fits_nothing=True,
+    ),
+    "OneHotEncoder keep drop": Case(
+        lambda: OneHotEncoder(inputCols=["n"], outputCols=["out"], handleInvalid="keep"),
+        frame_of(n=pa.array([1, 0, 2, 2], pa.int32())),
+        ("n",),
+        fits_nothing=True,
+    ),
+    "OneHotEncoder labels": Case(
+        lambda: OneHotEncoder(inputCols=["c", "b"], outputCols=["o1", "o2"], dropLast=False),
+        described(
+            frame_of(c=[0.0, 1.0, None], b=[1.0, 0.0, 1.0]),
+            nominal_field("c", pa.float64(), labels=["x", "y", "z"]),
+            binary_field("b", pa.float64()),
+        ),
+        ("c", "b"),
+        nulls="allowed",
+        fits_nothing=True,
+        tags=frozenset({"not in pandas"}),
+    ),
+    "FeatureHasher": Case(
+        lambda: FeatureHasher(inputCols=["x", "b", "s", "n"], outputCol="out", numFeatures=100),
+        tabular,
+        ("x", "b", "s", "n"),
+        nulls="allowed",
+    ),
+    "FeatureHasher categories": Case(
+        lambda: FeatureHasher(
+            inputCols=["x", "b", "s", "n", "f"], outputCol="out", categoricalCols=["x", "n", "f"]
+        ),
+        tabular,
+        ("x", "b", "s", "n", "f"),
+        nulls="allowed",
+        tags=frozenset({"not in pandas"}),
+    ),
+    "FeatureHasher collisions": Case(
+        lambda: FeatureHasher(inputCols=["x", "b", "s", "n", "f"], outputCol="out", numFeatures=2),
+        tabular,
+        ("x", "b", "s", "n", "f"),
+        nulls="allowed",
+    ),
+    "Interaction": Case(
+        lambda: Interaction(inputCols=["x", "n"], outputCol="out"),
+        frame_of(x=[1.5, 0.0, -2.0], n=[2, 3, 5]),
+        ("x", "n"),
+    ),
+    "Interaction vectors": Case(
+        lambda: Interaction(inputCols=["v", "x", "w"], outputCol="out"),
+        described(
+            frame_of(
+                v=MIXED,
+                x=[1.5, 0.0, -2.0, 0.5, 1.0, 3.0],
+                w=vectors_of(*[SparseVector(2, {i % 2: 1.0 + i}) for i in range(6)]),
+            ),
+            vector_field_of("v", names=["p", "q", "r", "s"]),
+            vector_field_of("w", names=["0", "1"]),
+        ),
+        ("v", "x", "w"),
+        tags=frozenset({"not in pandas"}),
+    ),
+    "Interaction categories": Case(
+        lambda: Interaction(inputCols=["c", "v", "d"], outputCol="out"),
+        described(
+            frame_of(
+                c=[0.0, 1.0, 2.0, 1.0],
+                d=[0, 1, 1, 0],
+                v=vectors_of(*[DenseVector(row) for row in ([1, 2], [0, 0.5], [1, 0], [0, 7])]),
+            ),
+            nominal_field("c", pa.float64(), labels=["x", "y", "z"]),
+            nominal_field("d", pa.int64(), num_values=2),
+            vector_field_of_entries(
+                "v", [{"type": "nominal", "name": "k", "vals": ["no", "yes"]}, {"type": "numeric"}]
+            ),
+        ),
+        ("c", "v", "d"),
+        tags=frozenset({"not in pandas"}),
+    ),
+    "Interaction one": Case(
+        lambda: Interaction(inputCols=["c"], outputCol="out"),
+        described(frame_of(c=[0.0, 1.0, 2.0]), nominal_field("c", pa.float64(), labels=["x", "y", "z"])),
+        ("c",),
+        tags=frozenset({"not in pandas"}),
+    ),
+    "PCA": Case(lambda: PCA(k=2, inputCol="v", outputCol="out"), dense, ("v",), digits=1e-12),
+    "PCA mixed": Case(lambda: PCA(k=4, inputCol="v", outputCol="out"), mixed, ("v",), digits=1e-12),
+    "VectorSlicer": Case(lambda: VectorSlicer(inputCol="v", outputCol="out", indices=[3, 0]), mixed, ("v",)),
+    "VectorSlicer names": Case(
+        lambda: VectorSlicer(inputCol="v", outputCol="out", indices=[1], names=["s", "p"]),
+        described(
+            mixed,
+            vector_field_of_entries(
+                "v",
+                [
+                    {"type": "numeric", "name": "p"},
+                    {"type": "binary", "name": "q"},
+                    {"type": "numeric"},
+                    {"type": "nominal", "name": "s", "vals": ["a", "b"]},
+                ],
+            ),
+        ),
+        ("v",),
+        tags=frozenset({"not in pandas"}),
+    ),
+    "VectorSizeHint": Case(
+        lambda: VectorSizeHint(inputCol="v", size=4), mixed, ("v",), tags=frozenset({"appends nothing"})
+    ),
+    "VectorSizeHint skip": Case(
+        lambda: VectorSizeHint(inputCol="v", size=2, handleInvalid="skip"),
+        frame_of(
+            v=vectors_of(
+                DenseVector([1.0, 2.0]),
+                DenseVector([1.0]),
+                None,
+                SparseVector(2, {}),
+                SparseVector(9, {1: 1.0}),
+            )
+        ),
+        ("v",),
+        nulls="allowed",
+        tags=frozenset({"appends nothing"}),
+    ),
+    "VectorAssembler attributes": Case(
+        lambda: VectorAssembler(inputCols=["c", "x", "b", "v"], outputCol="out"),
+        described(
+            frame_of(
+                c=[0.0, 1.0, 2.0],
+                x=[1, 0, 7],
+                b=[1.0, 0.0, 0.0],
+                v=vectors_of(*[SparseVector(2, {i % 2: 1.0}) for i in range(3)]),
+            ),
+            nominal_field("c", pa.float64(), labels=["x", "y", "z"]),
+            binary_field("b", pa.float64()),
+            vector_field_of_entries("v", [{"type": "binary", "name": "k"}, {"type": "numeric"}]),
+        ),
+        ("c", "x", "b", "v"),
+        tags=frozenset({"not in pandas"}),
     ),
     "MinHashLSH": Case(
         lambda: MinHashLSH(inputCol="v", outputCol="out", seed=12345, numHashTables=3),

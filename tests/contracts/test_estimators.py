@@ -32,6 +32,8 @@ def make_frame(request: pytest.FixtureRequest, tmp_path: Any) -> MakeFrame:
         session = request.getfixturevalue("spark")
         return lambda table: to_frame(TableDataset(table), session.range(1))
     if kind == "pandas":
+        if "not in pandas" in CASES[request.node.callspec.params["name"]].tags:
+            pytest.skip("pandas tells neither null from NaN, nor integers with nulls from floats")
         return lambda table: table.to_pandas(types_mapper=None)
     if kind == "pyarrow":
         return lambda table: table
@@ -72,10 +74,8 @@ def kind_of(frame: Any) -> type:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_every_kind_of_frame_gives_the_same_rows_and_comes_back_as_itself(name, make_frame, request):
+def test_every_kind_of_frame_gives_the_same_rows_and_comes_back_as_itself(name, make_frame):
     case = CASES[name]
-    if "NaN is not null" in case.tags and request.node.callspec.params["make_frame"] == "pandas":
-        pytest.skip("in pandas NaN is null")
     expected = rows_of(case.fitted(case.frame).transform(case.frame))
     frame = make_frame(case.frame)
     found = case.fitted(frame).transform(frame)
@@ -160,7 +160,7 @@ def test_transform_schema_tells_the_columns_and_types_of_transform(name):
     assert told.types == schema.types
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if "appends nothing" not in case.tags])
 def test_an_output_column_that_exists_is_refused(name):
     case = CASES[name]
     model = case.fitted(case.frame)

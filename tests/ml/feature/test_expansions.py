@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from fireside.core.errors import InputError
-from fireside.ml.feature import DCT, PolynomialExpansion
+from fireside.core.errors import InputError, SchemaError
+from fireside.ml.attributes import entries_of, nominal_field, vector_field_of
+from fireside.ml.feature import DCT, Interaction, PolynomialExpansion, VectorAssembler
 from fireside.ml.linalg import DenseVector, SparseVector, VectorBlock
 
 numbers = arrays(
@@ -92,3 +93,48 @@ def test_the_cosine_transform_is_its_formula_and_its_inverse_goes_back(array):
     assert np.array_equal(dense(once), scipy.fft.dct(array, norm="ortho"))
     back = DCT(inputCol="out", outputCol="back", inverse=True).transform(once)
     assert np.allclose(dense(back, "back"), array, atol=1e-12)
+
+
+@settings(deadline=None)
+@given(numbers, st.integers(0, 2**32 - 1))
+def test_an_interaction_is_every_product(array, seed):
+    other = np.random.default_rng(seed).integers(-2, 3, (len(array), 3)).astype(np.float64)
+    names = [f"c{i}" for i in range(array.shape[1])]
+    fields = [vector_field_of("v", names=names), vector_field_of("w", names=["a", "b", "c"])]
+    # The rows of one column are sparse where those of the other are dense, or both are.
+    vectors = [mixed_frame(array)["v"], mixed_frame(other[::-1])["v"].take(np.arange(len(other))[::-1])]
+    rows = pa.table(vectors, schema=pa.schema(fields)).append_column("x", [other[:, 0]])
+    found = Interaction(inputCols=["v", "x", "w"], outputCol="out").transform(rows)
+    expected = array[:, :, None] * other[:, :1, None] * other[:, None, :]
+    assert np.array_equal(dense(found), expected.reshape(len(array), -1))
+    told = [entry["name"] for entry in entries_of(found.schema.field("out"))]
+    assert told == [f"v_{name}:x:w_{letter}" for name in names for letter in "abc"]
+
+
+def test_categories_are_encoded_before_they_are_multiplied():
+    rows = pa.table(
+        [[0.0, 2.0], [3.0, 5.0]],
+        schema=pa.schema([nominal_field("c", pa.float64(), labels=["r", "g", "b"]), ("x", pa.float64())]),
+    )
+    found = Interaction(inputCols=["c", "x"], outputCol="out").transform(rows)
+    assert dense(found).tolist() == [[3.0, 0.0, 0.0], [0.0, 0.0, 5.0]]
+    names = [entry["name"] for entry in entries_of(found.schema.field("out"))]
+    assert names == ["c_r:x", "c_g:x", "c_b:x"]
+    wrong = rows.set_column(0, rows.schema.field("c"), [[0.0, 3.0]])
+    with pytest.raises(InputError, match=r"column 'c' has 3.0 \(row 1 .*but its categories are 0 to 2"):
+        Interaction(inputCols=["c", "x"], outputCol="out").transform(wrong)
+
+
+def test_an_interaction_needs_to_know_the_entries_of_vectors():
+    stage = Interaction(inputCols=["v", "x"], outputCol="out")
+    rows = {"v": [DenseVector([1.0])], "x": [2.0]}
+    with pytest.raises(SchemaError, match="column 'v' has no metadata of its entries: make the vectors with"):
+        stage.transform(rows)
+    assembled = VectorAssembler(inputCols=["x"], outputCol="a").transform(pa.table({"x": [2.0]}))
+    made = Interaction(inputCols=["a", "x"], outputCol="out").transform(assembled)
+    assert dense(made).tolist() == [[4.0]]
+    with pytest.raises(InputError, match="inputCols must be distinct columns, at least one"):
+        Interaction(inputCols=["x", "x"], outputCol="out").transform(rows)
+    counted = pa.table([[0.0]], schema=pa.schema([nominal_field("c", pa.float64())]))
+    with pytest.raises(SchemaError, match="column 'c' holds categories whose number its metadata do"):
+        Interaction(inputCols=["c"], outputCol="out").transform(counted)

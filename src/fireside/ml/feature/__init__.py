@@ -9,15 +9,19 @@ from fireside.ml.feature.bucketizer import Bucketizer
 from fireside.ml.feature.count_vectorizer import CountVectorizer, CountVectorizerModel
 from fireside.ml.feature.dct import DCT
 from fireside.ml.feature.elementwise_product import ElementwiseProduct
+from fireside.ml.feature.feature_hasher import FeatureHasher
 from fireside.ml.feature.hashing_tf import HashingTF
 from fireside.ml.feature.idf import IDF, IDFModel
 from fireside.ml.feature.imputer import Imputer, ImputerModel
 from fireside.ml.feature.index_to_string import IndexToString
+from fireside.ml.feature.interaction import Interaction
 from fireside.ml.feature.max_abs_scaler import MaxAbsScaler, MaxAbsScalerModel
 from fireside.ml.feature.min_hash_lsh import MinHashLSH, MinHashLSHModel
 from fireside.ml.feature.min_max_scaler import MinMaxScaler, MinMaxScalerModel
 from fireside.ml.feature.ngram import NGram
 from fireside.ml.feature.normalizer import Normalizer
+from fireside.ml.feature.one_hot_encoder import OneHotEncoder, OneHotEncoderModel
+from fireside.ml.feature.pca import PCA, PCAModel
 from fireside.ml.feature.polynomial_expansion import PolynomialExpansion
 from fireside.ml.feature.quantile_discretizer import QuantileDiscretizer
 from fireside.ml.feature.regex_tokenizer import RegexTokenizer
@@ -27,10 +31,13 @@ from fireside.ml.feature.stop_words_remover import StopWordsRemover
 from fireside.ml.feature.string_indexer import StringIndexer, StringIndexerModel
 from fireside.ml.feature.tokenizer import Tokenizer
 from fireside.ml.feature.vector_assembler import VectorAssembler
+from fireside.ml.feature.vector_size_hint import VectorSizeHint
+from fireside.ml.feature.vector_slicer import VectorSlicer
 
 __all__ = [
     "DCT",
     "IDF",
+    "PCA",
     "Binarizer",
     "BucketedRandomProjectionLSH",
     "BucketedRandomProjectionLSHModel",
@@ -38,11 +45,13 @@ __all__ = [
     "CountVectorizer",
     "CountVectorizerModel",
     "ElementwiseProduct",
+    "FeatureHasher",
     "HashingTF",
     "IDFModel",
     "Imputer",
     "ImputerModel",
     "IndexToString",
+    "Interaction",
     "MaxAbsScaler",
     "MaxAbsScalerModel",
     "MinHashLSH",
@@ -51,6 +60,9 @@ __all__ = [
     "MinMaxScalerModel",
     "NGram",
     "Normalizer",
+    "OneHotEncoder",
+    "OneHotEncoderModel",
+    "PCAModel",
     "PolynomialExpansion",
     "QuantileDiscretizer",
     "RegexTokenizer",
@@ -63,4 +75,6 @@ __all__ = [
     "StringIndexerModel",
     "Tokenizer",
     "VectorAssembler",
+    "VectorSizeHint",
+    "VectorSlicer",
 ]

@@ -7,7 +7,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fireside.core.errors import InputError, SchemaError
-from fireside.ml.attributes import attributes_of, vector_field_of, vector_size_of
+from fireside.ml.attributes import (
+    attributes_of,
+    entries_of,
+    vector_field_of,
+    vector_field_of_entries,
+    vector_size_of,
+)
 from fireside.ml.base import Transformer
 from fireside.ml.columns import column_label
 from fireside.ml.linalg import VectorBlock, is_vector_type
@@ -40,7 +46,7 @@ class VectorAssembler(RowTransform, HasInputCols, HasOutputCol, Transformer):
     getHandleInvalid, setHandleInvalid = accessors(handleInvalid)
 
     def _output_fields(self, schema: pa.Schema) -> list[pa.Field]:
-        names: list[str] | None = []
+        entries: list[dict[str, Any]] | None = []
         for column in self.getInputCols():
             field = input_field(
                 self, schema, column, wanted="a number, a boolean or a vector", fits=_can_be_assembled
@@ -52,10 +58,12 @@ class VectorAssembler(RowTransform, HasInputCols, HasOutputCol, Transformer):
                         f"{self.uid}: handleInvalid='keep' must know the size of the vectors in {column!r}: "
                         "put a VectorSizeHint before this stage"
                     )
-                names = None
-            elif names is not None:
-                names += entry_names(field)
-        return [vector_field_of(self.getOutputCol(), names=names)]
+                entries = None
+            elif entries is not None:
+                entries += assembled_entries(field)
+        if entries is None:
+            return [vector_field_of(self.getOutputCol())]
+        return [vector_field_of_entries(self.getOutputCol(), entries)]
 
     def _kept_rows(self, batch: pa.RecordBatch) -> npt.NDArray[np.bool_] | None:
         if self.getHandleInvalid() == "keep":
@@ -115,14 +123,18 @@ def valid_rows(column: pa.Array) -> npt.NDArray[np.bool_]:
     return valid
 
 
-def entry_names(field: pa.Field) -> list[str]:
-    """What the entries of a column are called in the assembled vector."""
+def assembled_entries(field: pa.Field) -> list[dict[str, Any]]:
+    """The attributes that the entries of a column have in the assembled vector: their own, and new names.
+
+    >>> [entry["name"] for entry in assembled_entries(vector_field_of("v", names=["a", "b"]))]
+    ['v_a', 'v_b']
+    """
     if not is_vector_like(field.type):
-        return [field.name]
-    size = vector_size_of(field) or 0
-    groups = attributes_of(field).get("attrs", {})
-    known = {entry["idx"]: entry["name"] for group in groups.values() for entry in group if "name" in entry}
-    return [f"{field.name}_{known.get(index, index)}" for index in range(size)]
+        return [{"type": "numeric", **attributes_of(field), "name": field.name}]
+    entries = entries_of(field) or [{"type": "numeric"}] * (vector_size_of(field) or 0)
+    return [
+        {**entry, "name": f"{field.name}_{entry.get('name', index)}"} for index, entry in enumerate(entries)
+    ]
 
 
 def _can_be_assembled(kind: pa.DataType) -> bool:

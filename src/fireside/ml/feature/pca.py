@@ -1,0 +1,151 @@
+"""Principal components."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fireside.compute import Collective, Dataset, gang
+from fireside.core.errors import InputError
+from fireside.core.extras import require
+from fireside.ml.base import Estimator, Model
+from fireside.ml.columns import column_label, read_vectors
+from fireside.ml.feature.unary import VectorColumn
+from fireside.ml.linalg import DenseMatrix, DenseVector, Matrix, Vector, VectorBlock
+from fireside.ml.param import Getter, Param, Setter, TypeConverters, param
+from fireside.ml.param.validators import gt
+from fireside.ml.persistence import MATRIX, VECTOR, SavedColumns
+from fireside.ml.row_transform import RowTransform
+
+__all__ = ["PCA", "PCAModel"]
+
+FloatArray = npt.NDArray[np.float64]
+
+MOST_FEATURES = 65_535
+
+
+class PCAParams(VectorColumn):
+    """Params of `PCA` and its model."""
+
+    k: Param[int] = param(TypeConverters.toInt, "number of components", check=gt(0))
+    getK = Getter(k)
+
+
+class PCA(PCAParams, Estimator["PCAModel"]):
+    """Learns the k directions in which the rows vary most: the first left singular vectors of the covariance.
+
+    They come from the same LAPACK routine as Spark's (gesdd), and with the signs that it gives them; those
+    depend on the LAPACK, so that a component may point the other way than Spark's. Vectors of more than
+    65,535 features are refused: their covariance would take 34 GB. (Spark turns to another method there,
+    which does not centre the rows.)
+
+    >>> rows = {"v": [[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]}
+    >>> PCA(k=1, inputCol="v").fit(rows).explainedVariance
+    DenseVector([1.0])
+    """
+
+    setK = Setter(PCAParams.k)
+
+    def _fit(self, dataset: Dataset) -> "PCAModel":
+        components = self.getK()
+        found = gang(dataset.select([self.getInputCol()]), covariance, self)
+        size = len(found["covariance"])
+        if found["count"] < 2:
+            rows = "are no rows" if found["count"] == 0 else "is 1 row"
+            raise InputError(f"{self.uid}: there {rows} to fit to, but a covariance needs two")
+        if components > size:
+            raise InputError(
+                f"{column_label(self, self.getInputCol())} holds vectors of size {size}, which have no "
+                f"{components} components: set k to at most {size}"
+            )
+        if not (finite := np.isfinite(np.diag(found["covariance"]))).all():
+            raise InputError(
+                f"{column_label(self, self.getInputCol())} has NaN or infinity in feature "
+                f"{int(np.argmin(finite))}: fill it, or leave such rows out"
+            )
+        directions, shares = principal_components(found["covariance"])
+        pc = DenseMatrix(size, components, directions[:, :components].reshape(-1, order="F"))
+        return PCAModel(pc, DenseVector(shares[:components]))._fitted_by(self)
+
+
+class PCAModel(RowTransform, PCAParams, Model):
+    """Projects vectors onto the components; rows are not centred, as in Spark. Results are dense.
+
+    Attributes:
+        pc: one column for each component.
+        explainedVariance: each component's share of the variance.
+    """
+
+    _saved: ClassVar = SavedColumns(pc=MATRIX, explainedVariance=VECTOR)
+
+    def __init__(self, pc: Matrix, explainedVariance: Vector) -> None:
+        super().__init__()
+        self.pc = pc
+        self.explainedVariance = DenseVector(explainedVariance.toArray())
+
+    def __repr__(self) -> str:
+        return f"PCAModel: uid={self.uid}, k={self.getK()}"
+
+    def _vector_size(self) -> int:
+        return self.pc.numCols
+
+    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
+        block = read_vectors(self, batch, self.getInputCol(), size=self.pc.numRows)
+        return [VectorBlock.from_dense(np.asarray(block.to_matrix() @ self.pc.toArray())).to_arrow()]
+
+
+def covariance(collective: Collective, rows: Dataset, stage: PCA) -> Mapping[str, Any]:
+    """Count and sample covariance (n - 1) of the vectors, in two passes over the rows.
+
+    The second pass subtracts the mean of all rows before it multiplies, so that a large mean costs no digits;
+    sparse vectors are not made dense, and the mean's part is subtracted at the end.
+
+    Returns:
+        count: how many rows there are.
+        covariance: float64[D, D].
+    """
+    column = stage.getInputCol()
+    count, sums = 0, np.zeros(0)
+    for batch in rows.batches():
+        block = read_vectors(stage, batch, column, size=len(sums) if count else None)
+        sums = block.column_sums() + (sums if count else 0.0)
+        count += len(block)
+    size = int(collective.allreduce(np.array([len(sums)]), "max")[0])
+    if size > MOST_FEATURES:
+        raise InputError(
+            f"{column_label(stage, column)} holds vectors of size {size}, of which PCA takes at most "
+            f"{MOST_FEATURES}: select or hash features first"
+        )
+    # A process may have no rows, and so not know the size.
+    sums = collective.allreduce(sums if len(sums) == size else np.zeros(size))
+    total = int(collective.allreduce(np.array([count]))[0])
+    mean = sums / max(total, 1)
+    products = np.zeros((size, size))
+    for batch in rows.batches():
+        products += centred_products(read_vectors(stage, batch, column, size=size), mean)
+    return {"count": total, "covariance": collective.allreduce(products) / max(total - 1, 1)}
+
+
+def centred_products(block: VectorBlock, mean_D: FloatArray) -> FloatArray:
+    """float64[D, D], the sum of (x - mean)(x - mean)^T over the vectors of a block.
+
+    >>> centred_products(VectorBlock.from_dense(np.array([[1.0, 2.0], [3.0, 2.0]])), np.array([2.0, 2.0]))
+    array([[2., 0.],
+           [0., 0.]])
+    """
+    if block.is_dense.all():
+        centred_ND = block.to_dense() - mean_D
+        return centred_ND.T @ centred_ND
+    x_ND = block.to_csr()
+    crossed = np.outer(block.column_sums(), mean_D)
+    return (x_ND.T @ x_ND).toarray() - crossed - crossed.T + len(block) * np.outer(mean_D, mean_D)
+
+
+def principal_components(covariance_DD: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Directions, float64[D, D], one a column, and their shares of the variance, float64[D], falling."""
+    linalg = require("scipy.linalg", extra="ml")
+    directions, variances, _ = linalg.svd(covariance_DD, lapack_driver="gesdd")
+    total = variances.sum()
+    return directions, np.divide(variances, total, out=np.full(len(variances), np.nan), where=total > 0)
