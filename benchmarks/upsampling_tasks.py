@@ -7,9 +7,9 @@
 
 Looks cannot give the answer away. In `order` all choices are the same words, two neighbours swapped in the
 wrong ones. In the others four candidates of like length, and words as common, make one item, and by lot one
-of them is the truth, asked about in its own context: every choice is right equally often. Whole sentences as
-choices were tried and left out: whoever counts words shared with the context finds 55 to 80 % of them, and a
-model of a million parameters no more than chance.
+of them is the truth, asked about in its own context: every choice is right equally often. Whole sentences are
+no choices: words shared with the context would tell 55 to 80 % of them. They still tell half of `facts`, and
+shared beginnings of words half of `definitions`.
 """
 
 import random
