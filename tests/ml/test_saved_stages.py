@@ -14,10 +14,26 @@ from fireside.core.errors import CheckpointError, CorruptFileError, InputError
 from fireside.ml import Pipeline, PipelineModel
 from fireside.ml.clustering import KMeans, KMeansModel
 from fireside.ml.evaluation import ClusteringEvaluator
-from fireside.ml.feature import IDF, HashingTF, IDFModel, Normalizer, StandardScaler, Tokenizer
+from fireside.ml.feature import (
+    IDF,
+    Bucketizer,
+    ElementwiseProduct,
+    HashingTF,
+    IDFModel,
+    Normalizer,
+    StandardScaler,
+    Tokenizer,
+)
 from fireside.ml.linalg import DenseVector, SparseVector
 from tests.contracts.estimator_cases import CASES
-from tests.ml.test_against_spark import assert_close, local_rows, plain, spark_frame, spark_stage
+from tests.ml.test_against_spark import (
+    assert_close,
+    local_rows,
+    plain,
+    spark_frame,
+    spark_stage,
+    spark_value,
+)
 
 
 def text_pipeline() -> Pipeline:
@@ -58,6 +74,19 @@ def test_what_is_saved_here_works_the_same_in_spark_and_back(spark, name, tmp_pa
     for name in set(model._defaultParamMap) - {"outputCol", "seed"}:
         assert_close(back._defaultParamMap[name], model._defaultParamMap[name], 0.0)
     assert back.transform(case.frame).equals(model.transform(case.frame))
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.is_estimator])
+def test_an_estimator_goes_to_spark_with_its_params_and_back(spark, name, tmp_path):
+    stage = CASES[name].stage()
+    stage.save(tmp_path / "ours")
+    theirs = type(spark_stage(stage)).load(str(tmp_path / "ours"))
+    found = {param.name: theirs.getOrDefault(param) for param in theirs.params if theirs.isSet(param)}
+    assert found == {name: spark_value(value) for name, value in stage._paramMap.items()}
+    theirs.save(str(tmp_path / "theirs"))
+    back = type(stage).load(tmp_path / "theirs")
+    assert (back.uid, back._paramMap) == (stage.uid, stage._paramMap)
 
 
 def _model_class(estimator: type, model: Any) -> Any:
@@ -229,6 +258,24 @@ def test_a_missing_stage_of_a_pipeline_is_named(tmp_path):
 def test_numbers_that_json_has_not_are_saved(tmp_path):
     Normalizer(p=float("inf")).save(tmp_path / "stage")
     assert Normalizer.load(tmp_path / "stage").getP() == float("inf")
+    splits = [-float("inf"), 0.0, float("inf")]
+    Bucketizer(splits=splits, splitsArray=[splits, splits]).save(tmp_path / "buckets")
+    loaded = Bucketizer.load(tmp_path / "buckets")
+    assert (loaded.getSplits(), loaded.getSplitsArray()) == (splits, [splits, splits])
+    text = part(tmp_path / "buckets", "metadata").read_text()
+    assert json.loads(text)["paramMap"]["splits"] == ["-Inf", 0.0, "Inf"]
+
+
+@pytest.mark.parametrize("vector", [DenseVector([1.0, float("inf")]), SparseVector(3, {1: -2.5})])
+def test_vectors_are_saved_as_params(tmp_path, vector):
+    ElementwiseProduct(scalingVec=vector).save(tmp_path / "stage")
+    loaded = ElementwiseProduct.load(tmp_path / "stage").getScalingVec()
+    assert type(loaded) is type(vector)
+    assert loaded == vector
+    for damaged in ({"type": 7}, {"type": 0, "values": [1.0]}, {"type": 1, "values": 3}, None):
+        rewrite(part(tmp_path / "stage", "metadata"), paramMap={"scalingVec": damaged or "text"})
+        with pytest.raises(CorruptFileError, match=r"params that cannot be used: .*scalingVec cannot be set"):
+            ElementwiseProduct.load(tmp_path / "stage")
 
 
 def test_a_loaded_k_means_model_has_its_centres_in_order_and_no_summary(tmp_path):

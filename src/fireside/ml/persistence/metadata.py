@@ -129,12 +129,13 @@ def _numbers(value: Any) -> Any:
 
 
 def _vector(value: Any) -> Any:
-    if not isinstance(value, dict) or "values" not in value:
-        return value
-    numbers = _numbers(value["values"])
-    if value.get("type") == 0:
-        return SparseVector(value["size"], value["indices"], numbers)
-    return DenseVector(numbers)
+    """A vector from an object of the fields that one has; anything else is left for the param to refuse."""
+    match value:
+        case {"type": 0, "size": int(size), "indices": list(indices), "values": list(values)}:
+            return SparseVector(size, indices, _numbers(values))
+        case {"type": 1, "values": list(values)}:
+            return DenseVector(_numbers(values))
+    return value
 
 
 _READERS: dict[Any, Callable[[Any], Any]] = {
