@@ -18,6 +18,7 @@ from fireside.ml.feature import (
     Binarizer,
     BucketedRandomProjectionLSH,
     Bucketizer,
+    ChiSqSelector,
     CountVectorizer,
     ElementwiseProduct,
     FeatureHasher,
@@ -34,12 +35,18 @@ from fireside.ml.feature import (
     PolynomialExpansion,
     QuantileDiscretizer,
     RegexTokenizer,
+    RFormula,
     RobustScaler,
+    SQLTransformer,
     StandardScaler,
     StopWordsRemover,
     StringIndexer,
+    TargetEncoder,
     Tokenizer,
+    UnivariateFeatureSelector,
+    VarianceThresholdSelector,
     VectorAssembler,
+    VectorIndexer,
     VectorSizeHint,
     VectorSlicer,
 )
@@ -167,6 +174,15 @@ tabular = frame_of(
     f=pa.array([1.1, None, 0.1, 2.5, 1e-5], pa.float32()),
 )
 
+
+FORMULA = frame_of(
+    y=[1.0, 0.0, 2.0, 1.0, 5.0],
+    s=["u", "v", "u", "w", "v"],
+    t=["x", "x", "y", "y", "y"],
+    a=[1.5, 2.0, -1.0, 4.0, 0.0],
+    b=[True, False, True, True, False],
+    v=vectors_of(*[DenseVector([i, 2.0 * i]) for i in range(5)]),
+)
 
 CASES = {
     "Tokenizer": Case(lambda: Tokenizer(inputCol="text", outputCol="out"), text, ("text",)),
@@ -682,5 +698,105 @@ CASES = {
         ),
         ("v", "y"),
         digits=1e-6,
+    ),
+    "VectorIndexer": Case(
+        lambda: VectorIndexer(inputCol="v", outputCol="out", maxCategories=4), mixed, ("v",)
+    ),
+    "VectorIndexer keep": Case(
+        lambda: VectorIndexer(inputCol="v", outputCol="out", maxCategories=2, handleInvalid="keep"),
+        frame_of(v=SETS),
+        ("v",),
+    ),
+    "VarianceThresholdSelector": Case(
+        lambda: VarianceThresholdSelector(featuresCol="v", outputCol="out", varianceThreshold=3.5),
+        mixed,
+        ("v",),
+    ),
+    "ChiSqSelector": Case(
+        lambda: ChiSqSelector(featuresCol="v", outputCol="out", labelCol="y", numTopFeatures=2),
+        mixed.append_column("y", pa.array([0, 1, 1, 2, 0, 2])),
+        ("v", "y"),
+    ),
+    "ChiSqSelector false discoveries": Case(
+        lambda: ChiSqSelector(featuresCol="v", outputCol="out", labelCol="y", selectorType="fdr", fdr=0.5),
+        frame_of(v=BITS, y=CLASSES),
+        ("v", "y"),
+    ),
+    "UnivariateFeatureSelector": Case(
+        lambda: UnivariateFeatureSelector(
+            featuresCol="v",
+            outputCol="out",
+            labelCol="y",
+            featureType="continuous",
+            labelType="categorical",
+            selectionThreshold=2,
+        ),
+        dense.append_column("y", pa.array([0, 1, 2] * 4)),
+        ("v", "y"),
+    ),
+    "UnivariateFeatureSelector regression": Case(
+        lambda: UnivariateFeatureSelector(
+            featuresCol="v",
+            outputCol="out",
+            labelCol="y",
+            featureType="continuous",
+            labelType="continuous",
+            selectionMode="fpr",
+            selectionThreshold=0.6,
+        ),
+        dense.append_column("y", pa.array(np.arange(12.0) ** 2)),
+        ("v", "y"),
+    ),
+    "TargetEncoder": Case(
+        lambda: TargetEncoder(inputCol="c", outputCol="out", labelCol="y"),
+        frame_of(c=[0.0, 1.0, 0.0, None, 1.0, None, 5.0], y=[0.0, 1.0, 1.0, 1.0, None, 0.0, 1.0]),
+        ("c", "y"),
+        nulls="allowed",
+        digits=1e-15,
+    ),
+    "TargetEncoder continuous": Case(
+        lambda: TargetEncoder(
+            inputCols=["c", "e"],
+            outputCols=["o1", "o2"],
+            labelCol="y",
+            targetType="continuous",
+            smoothing=2.0,
+            handleInvalid="keep",
+        ),
+        frame_of(c=[0, 1, 0, 2, 1, 2], e=[3, 3, 3, 4, 4, 3], y=[0.5, 1.5, -1.0, 8.0, 2.0, 0.25]),
+        ("c", "e", "y"),
+        nulls="allowed",
+        digits=1e-14,
+    ),
+    "SQLTransformer": Case(
+        lambda: SQLTransformer(statement="SELECT *, a + b AS c, upper(t) AS u FROM __THIS__ WHERE a < 9"),
+        frame_of(a=[1.5, 0.0, None, 10.0, -2.0], b=[1.0, 2.0, 3.0, 4.0, 5.0], t=["x", None, "é", "", "{y}"]),
+        ("a", "b", "t"),
+        nulls="allowed",
+    ),
+    "RFormula": Case(
+        lambda: RFormula(formula="y ~ s + a + t:a", featuresCol="out", labelCol="label"),
+        FORMULA,
+        ("s", "a", "t"),
+        nulls="allowed",
+    ),
+    "RFormula all": Case(
+        lambda: RFormula(
+            formula="s ~ t + b + v + a + 0",
+            featuresCol="out",
+            labelCol="label",
+            stringIndexerOrderType="alphabetDesc",
+        ),
+        FORMULA,
+        ("t", "b", "v", "a"),
+        nulls="allowed",
+    ),
+    "RFormula powers": Case(
+        lambda: RFormula(
+            formula="y ~ (s + t + a)^2 - s:t", featuresCol="out", forceIndexLabel=True, labelCol="i"
+        ),
+        FORMULA,
+        ("s", "a", "t"),
+        nulls="allowed",
     ),
 }

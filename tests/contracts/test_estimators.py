@@ -223,7 +223,7 @@ def test_a_model_has_the_uid_and_params_of_its_estimator(name):
 def test_extra_params_hold_for_one_fit(name):
     case = CASES[name]
     estimator = case.stage()
-    target = "predictionCol" if estimator.hasParam("predictionCol") else "outputCol"
+    target = next(name for name in ("predictionCol", "outputCol", "featuresCol") if estimator.hasParam(name))
     if not estimator.isSet(target) and not estimator.hasDefault(target):
         pytest.skip("several output columns")
     param = estimator.getParam(target)

@@ -82,7 +82,7 @@ class Dataset(ABC):
 class DistributedDataset(Dataset):
     """A data set whose rows lie on several processes, which can be sent work.
 
-    `batches()` brings the rows to this process; the two methods below leave them where they are.
+    `batches()` brings the rows to this process; the methods below leave them where they are.
     """
 
     @abstractmethod
@@ -92,6 +92,10 @@ class DistributedDataset(Dataset):
     @abstractmethod
     def gang(self, worker: Callable[..., Mapping[str, Any]], arguments: tuple[Any, ...]) -> dict[str, Any]:
         """See `fireside.compute.gang.gang`."""
+
+    @abstractmethod
+    def sql(self, statement: str) -> "DistributedDataset":
+        """What a statement in the cluster's own SQL selects from the rows, which it calls `__THIS__`."""
 
 
 @final

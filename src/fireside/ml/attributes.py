@@ -57,11 +57,10 @@ def vector_field_of_entries(name: str, entries: Sequence[Mapping[str, Any]]) -> 
     groups: dict[str, list[dict[str, Any]]] = {}
     for index, entry in enumerate(entries):
         rest = {key: value for key, value in entry.items() if key not in ("idx", "type")}
-        groups.setdefault(entry["type"], []).append({"idx": index, **rest})
-    attributes: dict[str, Any] = {"num_attrs": len(entries)}
-    if groups:
-        attributes["attrs"] = groups
-    return _field(name, VECTOR_TYPE, attributes)
+        # Of a number without a name there is nothing to say, and Spark does not.
+        if rest or entry["type"] != "numeric":
+            groups.setdefault(entry["type"], []).append({"idx": index, **rest})
+    return _field(name, VECTOR_TYPE, {"attrs": groups, "num_attrs": len(entries)})
 
 
 def entries_of(field: pa.Field) -> list[dict[str, Any]] | None:

@@ -90,6 +90,11 @@ class SparkDataset(DistributedDataset):
         )
         return run_gang(self._frame, self._origin, job)
 
+    def sql(self, statement: str) -> "SparkDataset":
+        # Spark fills in what stands in braces, so those of the statement are doubled.
+        query = statement.replace("{", "{{").replace("}", "}}").replace("__THIS__", "{fireside_rows}")
+        return SparkDataset(self._frame.sparkSession.sql(query, fireside_rows=self.frame))
+
     def _select(self, columns: list[str]) -> "SparkDataset":
         if not self._stages:
             quoted = ["`" + column.replace("`", "``") + "`" for column in columns]

@@ -8,6 +8,8 @@ stage/
 """
 
 from fireside.ml.persistence.kinds import (
+    BOOLEAN,
+    CATEGORY_MAPS,
     DOUBLE,
     DOUBLES,
     INT,
@@ -17,6 +19,7 @@ from fireside.ml.persistence.kinds import (
     MATRIX,
     STRING,
     STRING_LISTS,
+    STRING_MAP,
     STRINGS,
     VECTOR,
     ColumnKind,
@@ -24,6 +27,8 @@ from fireside.ml.persistence.kinds import (
 from fireside.ml.persistence.saved_columns import SavedColumns
 
 __all__ = [
+    "BOOLEAN",
+    "CATEGORY_MAPS",
     "DOUBLE",
     "DOUBLES",
     "INT",
@@ -34,6 +39,7 @@ __all__ = [
     "STRING",
     "STRINGS",
     "STRING_LISTS",
+    "STRING_MAP",
     "VECTOR",
     "ColumnKind",
     "SavedColumns",

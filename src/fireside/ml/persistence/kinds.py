@@ -11,6 +11,8 @@ from fireside.compute.schema import MATRIX_TYPE, VECTOR_TYPE
 from fireside.ml.linalg import DenseMatrix, Matrix, SparseMatrix, VectorBlock
 
 __all__ = [
+    "BOOLEAN",
+    "CATEGORY_MAPS",
     "DOUBLE",
     "DOUBLES",
     "INT",
@@ -21,6 +23,7 @@ __all__ = [
     "STRING",
     "STRINGS",
     "STRING_LISTS",
+    "STRING_MAP",
     "VECTOR",
     "ColumnKind",
 ]
@@ -118,4 +121,25 @@ MATRIX = ColumnKind(
     _user_type("MatrixUDT", MATRIX_TYPE, ["type", "numRows", "numCols", "isTransposed"]),
     lambda values: pa.array([_matrix_struct(value) for value in values], MATRIX_TYPE),
     lambda column: [_matrix(struct) for struct in column.to_pylist()],
+)
+BOOLEAN = _plain(pa.bool_(), "boolean")
+STRING_MAP = ColumnKind(
+    pa.map_(pa.string(), pa.string()),
+    {"type": "map", "keyType": "string", "valueType": "string", "valueContainsNull": True},
+    lambda values: pa.array([list(value.items()) for value in values], pa.map_(pa.string(), pa.string())),
+    lambda column: [dict(pairs) for pairs in column.to_pylist()],
+)
+_CATEGORY_MAPS = pa.map_(pa.int32(), pa.map_(pa.float64(), pa.int32()))
+CATEGORY_MAPS = ColumnKind(
+    _CATEGORY_MAPS,
+    {
+        "type": "map",
+        "keyType": "integer",
+        "valueType": {"type": "map", "keyType": "double", "valueType": "integer", "valueContainsNull": False},
+        "valueContainsNull": True,
+    },
+    lambda values: pa.array(
+        [[(key, list(inner.items())) for key, inner in value.items()] for value in values], _CATEGORY_MAPS
+    ),
+    lambda column: [{key: dict(inner) for key, inner in pairs} for pairs in column.to_pylist()],
 )

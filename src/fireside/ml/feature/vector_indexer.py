@@ -1,0 +1,236 @@
+"""Finding out which features of a vector are categories, and indexing those.
+
+Shapes: N rows, D features, C categories of a feature.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fireside.compute import Collective, Dataset, gang
+from fireside.core.errors import InputError
+from fireside.ml.attributes import entries_of, vector_field_of_entries
+from fireside.ml.base import Estimator, Model
+from fireside.ml.columns import column_label, read_vectors
+from fireside.ml.feature.string_indexer import UNKNOWN
+from fireside.ml.feature.text.java_numbers import java_double
+from fireside.ml.feature.unary import VectorColumn
+from fireside.ml.linalg import VectorBlock
+from fireside.ml.param import Getter, Param, Setter, TypeConverters, accessors, param
+from fireside.ml.param.validators import gt, in_array
+from fireside.ml.persistence import CATEGORY_MAPS, INT, SavedColumns
+from fireside.ml.row_transform import RowTransform
+from fireside.ml.schema import vector_field
+
+__all__ = ["VectorIndexer", "VectorIndexerModel"]
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class VectorIndexerParams(VectorColumn):
+    """Params of `VectorIndexer` and its model."""
+
+    maxCategories: Param[int] = param(
+        TypeConverters.toInt,
+        "features with more distinct values than this are numbers, not categories",
+        default=20,
+        check=gt(1),
+    )
+    getMaxCategories = Getter(maxCategories)
+    handleInvalid: Param[str] = param(
+        TypeConverters.toString,
+        "what to do with values that were not seen: 'error', 'skip' the row, or 'keep' them as one more "
+        "category",
+        default="error",
+        check=in_array(["skip", "error", "keep"]),
+    )
+    getHandleInvalid, setHandleInvalid = accessors(handleInvalid)
+
+
+class VectorIndexer(VectorIndexerParams, Estimator["VectorIndexerModel"]):
+    """Takes features with few distinct values for categories.
+
+    The value 0 gets index 0 where it occurs, so that sparse vectors stay sparse; the others follow in order.
+
+    >>> from fireside.ml.linalg import Vectors
+    >>> rows = {"v": [Vectors.dense(-1, 0.1), Vectors.dense(0, 0.2), Vectors.dense(-1, 0.3)]}
+    >>> VectorIndexer(inputCol="v", outputCol="o", maxCategories=2).fit(rows).categoryMaps
+    {0: {0.0: 0, -1.0: 1}}
+    """
+
+    setMaxCategories = Setter(VectorIndexerParams.maxCategories)
+
+    def _fit(self, dataset: Dataset) -> "VectorIndexerModel":
+        found = gang(dataset.select([self.getInputCol()]), distinct_values, self)
+        values, bounds = found["values"], found["bounds"]
+        if not found["rows"]:
+            raise InputError(f"{self.uid}: there are no rows to fit to")
+        maps = {}
+        for feature in range(len(bounds) - 1):
+            seen = values[bounds[feature] : bounds[feature + 1]]
+            if len(seen):
+                ordered = [*seen[seen == 0].tolist(), *seen[seen != 0].tolist()]
+                maps[feature] = {value + 0.0: index for index, value in enumerate(ordered)}
+        return VectorIndexerModel(len(bounds) - 1, maps)._fitted_by(self)
+
+
+class VectorIndexerModel(RowTransform, VectorIndexerParams, Model):
+    """Replaces the values of categorical features by their indices.
+
+    Attributes:
+        numFeatures: the size of the vectors.
+        categoryMaps: for each categorical feature, value -> index.
+    """
+
+    _saved: ClassVar = SavedColumns(numFeatures=INT, categoryMaps=CATEGORY_MAPS)
+
+    def __init__(self, numFeatures: int, categoryMaps: Mapping[int, Mapping[float, int]]) -> None:
+        super().__init__()
+        self.numFeatures = int(numFeatures)
+        self.categoryMaps = {feature: dict(values) for feature, values in sorted(categoryMaps.items())}
+
+    def __repr__(self) -> str:
+        return (
+            f"VectorIndexerModel: uid={self.uid}, numFeatures={self.numFeatures}, "
+            f"handleInvalid={self.getHandleInvalid()}"
+        )
+
+    @property
+    def categoryMapsDF(self) -> pa.Table:
+        """The maps as a table of featureIndex, originalValue and categoryIndex."""
+        rows = [(f, v, i) for f, values in self.categoryMaps.items() for v, i in values.items()]
+        kinds = {"featureIndex": pa.int32(), "originalValue": pa.float64(), "categoryIndex": pa.int32()}
+        columns: list[Any] = list(zip(*rows, strict=True)) or [[]] * 3
+        return pa.table({n: pa.array(c, k) for (n, k), c in zip(kinds.items(), columns, strict=True)})
+
+    def _output_fields(self, schema: pa.Schema) -> list[pa.Field]:
+        known = entries_of(vector_field(self, schema, self.getInputCol()))
+        entries: list[dict[str, Any]] = []
+        for feature in range(self.numFeatures):
+            entry: dict[str, Any] = {"type": "numeric"}
+            if feature in self.categoryMaps:
+                labels = [java_double(value) for value in sorted(self.categoryMaps[feature])]
+                if self.getHandleInvalid() == "keep":
+                    labels.append(UNKNOWN)
+                binary = len(labels) == 2 and self.getHandleInvalid() == "error"
+                entry = {"type": "binary"} if binary else {"type": "nominal", "ord": False}
+                entry["vals"] = labels
+            if known is not None and feature < len(known) and "name" in known[feature]:
+                entry["name"] = known[feature]["name"]
+            entries.append(entry)
+        return [vector_field_of_entries(self.getOutputCol(), entries)]
+
+    def _kept_rows(self, batch: pa.RecordBatch) -> npt.NDArray[np.bool_] | None:
+        if self.getHandleInvalid() == "keep" or not batch.num_rows:
+            return None
+        block, _, unseen = self._indexed(batch)
+        if not unseen.any():
+            return None
+        entry = int(np.argmax(unseen))
+        if self.getHandleInvalid() == "error":
+            raise InputError(
+                f"{column_label(self, self.getInputCol())} has the value {block.values[entry]} of feature "
+                f"{block.indices[entry]} (row {block.rows()[entry]} of its batch), which was not seen: set "
+                "handleInvalid to 'skip' or 'keep'"
+            )
+        return np.bincount(block.rows()[unseen], minlength=len(block)) == 0
+
+    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
+        block, indices, _ = self._indexed(batch)
+        return [block.with_values(indices).to_arrow()]
+
+    def _indexed(self, batch: pa.RecordBatch) -> tuple[VectorBlock, FloatArray, npt.NDArray[np.bool_]]:
+        """The vectors, their stored entries as indices, and which of these were not seen."""
+        block = read_vectors(self, batch, self.getInputCol(), size=self.numFeatures)
+        return block, *index_entries(block, self.categoryMaps)
+
+
+def index_entries(
+    block: VectorBlock, maps: Mapping[int, Mapping[float, int]]
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """float64[E] and bool[E]: the stored entries with categories replaced by indices, and the unseen ones.
+
+    An unseen value gets the number of categories for its index.
+    """
+    indices, unseen = block.values.copy(), np.zeros(len(block.values), np.bool_)
+    order = np.argsort(block.indices, kind="stable")
+    bounds = np.searchsorted(block.indices[order], np.arange(block.size + 1))
+    for feature, values in maps.items():
+        entries = order[bounds[feature] : bounds[feature + 1]]
+        known = np.array(list(values))
+        index_of = np.array(list(values.values()), np.float64)
+        # NaN comes last.
+        ascending = np.argsort(known)
+        known, index_of = known[ascending], index_of[ascending]
+        found = block.values[entries]
+        places = np.minimum(np.searchsorted(known, found), len(known) - 1)
+        seen = (known[places] == found) | (np.isnan(known[places]) & np.isnan(found))
+        indices[entries] = np.where(seen, index_of[places], float(len(known)))
+        unseen[entries] = ~seen
+    return indices, unseen
+
+
+def distinct_values(collective: Collective, rows: Dataset, stage: VectorIndexer) -> Mapping[str, Any]:
+    """The distinct values of each feature that has at most `maxCategories`.
+
+    Returns:
+        values: float64, those of one feature after another, ascending.
+        bounds: int64[D+1], where those of each feature start; none where it is no category.
+        rows: how many rows there are.
+    """
+    most, size, count = stage.getMaxCategories(), 0, 0
+    seen: list[FloatArray | None] = []
+    for batch in rows.batches():
+        block = read_vectors(stage, batch, stage.getInputCol(), size=size or None)
+        if not count:
+            size, seen = block.size, [np.zeros(0)] * block.size
+        count += len(block)
+        seen = merged_values(seen, values_of(block, seen), most)
+    size = int(collective.allreduce(np.array([size]), "max")[0])
+    seen = seen if count else [np.zeros(0)] * size
+    many = np.array([-1 if values is None else len(values) for values in seen], np.int64)
+    flat = np.concatenate([np.zeros(0), *(values for values in seen if values is not None)])
+    merged: list[FloatArray | None] = [np.zeros(0)] * size
+    for lengths, values in zip(collective.allgather(many), collective.allgather(flat), strict=True):
+        ends = np.cumsum(np.maximum(lengths, 0))
+        parts = [
+            None if length < 0 else values[end - length : end]
+            for length, end in zip(lengths.tolist(), ends.tolist(), strict=True)
+        ]
+        merged = merged_values(merged, parts, most)
+    kept = [np.zeros(0) if values is None else values for values in merged]
+    return {
+        "values": np.concatenate([np.zeros(0), *kept]),
+        "bounds": np.concatenate([[0], np.cumsum([len(values) for values in kept])]).astype(np.int64),
+        "rows": int(collective.allreduce(np.array([count]))[0]),
+    }
+
+
+def values_of(block: VectorBlock, seen: list[FloatArray | None]) -> list[FloatArray | None]:
+    """The distinct values of each feature in a block; `None` stays `None`."""
+    if block.is_dense.all():
+        dense = block.to_dense()
+        return [None if known is None else np.unique(dense[:, f]) for f, known in enumerate(seen)]
+    order = np.argsort(block.indices, kind="stable")
+    bounds = np.searchsorted(block.indices[order], np.arange(block.size + 1))
+    found: list[FloatArray | None] = []
+    for feature, known in enumerate(seen):
+        values = block.values[order[bounds[feature] : bounds[feature + 1]]]
+        if known is not None and len(values) < len(block):
+            values = np.append(values, 0.0)
+        found.append(None if known is None else np.unique(values))
+    return found
+
+
+def merged_values(
+    one: list[FloatArray | None], other: list[FloatArray | None], most: int
+) -> list[FloatArray | None]:
+    """The distinct values of both; `None` where there are more than `most`."""
+    merged: list[FloatArray | None] = []
+    for a, b in zip(one, other, strict=True):
+        both = None if a is None or b is None else np.union1d(a, b)
+        merged.append(None if both is None or len(both) > most else both)
+    return merged
