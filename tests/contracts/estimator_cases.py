@@ -49,6 +49,7 @@ from fireside.ml.feature import (
     VectorIndexer,
     VectorSizeHint,
     VectorSlicer,
+    Word2Vec,
 )
 from fireside.ml.linalg import DenseVector, SparseVector, VectorBlock
 
@@ -175,6 +176,16 @@ tabular = frame_of(
 )
 
 
+# No two words occur equally often, since Spark leaves the order of those to chance.
+SENTENCES = frame_of(
+    words=[
+        ["fire", "ember", "ash", "fire", "hearth"],
+        ["ember", "fire", "hearth", "fire", "ember", "ash"],
+        [],
+        ["fire", "soot", "ember", "fire"],
+        ["hearth", "ember", "fire"],
+    ]
+)
 FORMULA = frame_of(
     y=[1.0, 0.0, 2.0, 1.0, 5.0],
     s=["u", "v", "u", "w", "v"],
@@ -798,5 +809,25 @@ CASES = {
         FORMULA,
         ("s", "a", "t"),
         nulls="allowed",
+    ),
+    "Word2Vec": Case(
+        lambda: Word2Vec(inputCol="words", outputCol="out", vectorSize=5, minCount=2, seed=11, maxIter=3),
+        SENTENCES,
+        ("words",),
+        digits=1e-4,
+    ),
+    "Word2Vec short": Case(
+        lambda: Word2Vec(
+            inputCol="words",
+            outputCol="out",
+            vectorSize=3,
+            minCount=0,
+            maxSentenceLength=3,
+            windowSize=2,
+            seed=-4,
+        ),
+        SENTENCES,
+        ("words",),
+        digits=1e-4,
     ),
 }

@@ -48,6 +48,7 @@ from fireside.ml.feature.vector_attribute_rewriter import VectorAttributeRewrite
 from fireside.ml.feature.vector_indexer import VectorIndexer, VectorIndexerModel
 from fireside.ml.feature.vector_size_hint import VectorSizeHint
 from fireside.ml.feature.vector_slicer import VectorSlicer
+from fireside.ml.feature.word2vec import Word2Vec, Word2VecModel
 
 __all__ = [
     "DCT",
@@ -107,4 +108,6 @@ __all__ = [
     "VectorIndexerModel",
     "VectorSizeHint",
     "VectorSlicer",
+    "Word2Vec",
+    "Word2VecModel",
 ]

@@ -15,6 +15,7 @@ __all__ = [
     "CATEGORY_MAPS",
     "DOUBLE",
     "DOUBLES",
+    "FLOATS",
     "INT",
     "INTS",
     "LONG",
@@ -105,6 +106,7 @@ STRING = _plain(pa.string(), "string")
 INTS = _numbers(pa.int32(), "integer")
 LONGS = _numbers(pa.int64(), "long")
 DOUBLES = _numbers(pa.float64(), "double")
+FLOATS = _numbers(pa.float32(), "float")
 STRINGS = _plain(pa.list_(pa.string()), _list_of("string", nulls=True))
 STRING_LISTS = _plain(
     pa.list_(pa.list_(pa.string())),
