@@ -1,6 +1,7 @@
 """The commands, run as a user runs them: what they say, their exit codes, what they leave behind."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,20 @@ def test_an_empty_folder_is_one_clear_line_and_leaves_nothing(tmp_path: Path) ->
 
 def test_a_missing_folder_is_one_clear_line(tmp_path: Path) -> None:
     assert_one_clear_line(run("index", "nowhere", cwd=tmp_path), "nowhere")
+
+
+def test_an_endpoint_that_cannot_be_reached_is_one_clear_line_before_anything_begins(
+    folder: Path, tmp_path: Path
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
+        judge = ("--judge-endpoint", url, "--judge-model", "large")
+        assert_one_clear_line(run("demo", "--docs", folder, *judge, cwd=tmp_path), url, "cannot be reached")
+        assert not (tmp_path / "runs").exists()
+        told = run("ask", "Who?", "--endpoint", url, "--model", "large", cwd=tmp_path)
+        assert_one_clear_line(told, url, "cannot be reached")
+    assert_one_clear_line(run("ask", "Who?", "--endpoint", url, cwd=tmp_path), "the name of its model")
 
 
 def test_asking_without_an_index_says_how_to_make_one(tmp_path: Path) -> None:

@@ -15,14 +15,21 @@ def ask(
     index: Annotated[Path, typer.Option(help="An index made by `fireside index`.")] = DEFAULT_INDEX,
     run: Annotated[Path | None, typer.Option(help="A demo run whose trained agent should answer.")] = None,
     parallel: Annotated[int, typer.Option(min=1, max=32, help="Rollouts to think in parallel.")] = 1,
+    endpoint: Annotated[
+        str | None, typer.Option(help="An OpenAI-compatible address that answers, such as http://…/v1.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="The model's name at the endpoint.")] = None,
     trace: Annotated[bool, typer.Option("--trace", help="Show every search and what it found.")] = False,
 ) -> None:
-    """Ask the agent a question about the indexed documents."""
+    """Ask the agent a question about the indexed documents; an endpoint's key is FIRESIDE_API_KEY."""
     from rich.console import Console
 
     from fireside.recipes.ask import answer_question
+    from fireside.recipes.endpoint import open_endpoint
 
-    answer = answer_question(question, index=index, run=run, parallel=parallel)
+    answer = answer_question(
+        question, index=index, run=run, model=open_endpoint(endpoint, model), parallel=parallel
+    )
     console = Console()
     if trace:
         for turn in answer.turns:

@@ -8,7 +8,7 @@ from fireside.agents.strategies import solve
 from fireside.agents.tools import display_id
 from fireside.agents.types import Task, Trajectory
 from fireside.core.errors import InputError
-from fireside.core.protocols import Retriever
+from fireside.core.protocols import Retriever, TokenSampler
 from fireside.recipes.local_agent import LocalAgent, turns_of
 
 __all__ = ["Answer", "Citation", "answer_question"]
@@ -40,7 +40,13 @@ class Answer:
 
 
 def answer_question(
-    question: str, *, index: Path, run: Path | None = None, parallel: int = 1, seed: int = 17
+    question: str,
+    *,
+    index: Path,
+    run: Path | None = None,
+    model: TokenSampler | None = None,
+    parallel: int = 1,
+    seed: int = 17,
 ) -> Answer:
     """Let the agent answer.
 
@@ -48,6 +54,7 @@ def answer_question(
         question: in plain words.
         index: made by `fireside index`.
         run: a run of the demonstration; its trained policy answers, over its own index.
+        model: answers in place of our own model.
         parallel: rollouts to think in parallel.
         seed: of everything that is drawn.
 
@@ -57,9 +64,9 @@ def answer_question(
     """
     if not question.strip():
         raise InputError("the question is empty: ask something")
-    agent = open_agent(index, run)
+    agent = open_agent(index, run, model)
     task = Task(question_id="ask", text=question)
-    (attempt,) = solve(agent.strategy(parallel), agent.engine, [task], seed=seed)
+    (attempt,) = solve(agent.strategy(parallel), agent.sampler, [task], seed=seed)
     final = attempt.final
     return Answer(
         text=final.answer,
@@ -69,15 +76,17 @@ def answer_question(
     )
 
 
-def open_agent(index: Path, run: Path | None) -> LocalAgent:
-    """The base agent over an index, or the trained agent of a run over that run's."""
+def open_agent(index: Path, run: Path | None, model: TokenSampler | None) -> LocalAgent:
+    """The base agent or an endpoint over an index, or the trained agent of a run over that run's."""
     if run is not None:
+        if model is not None:
+            raise InputError("give a run, whose trained agent answers, or an endpoint, not both")
         if not (run / "policy").is_dir():
             raise InputError(f"{run} has no trained policy: name a demo run that has ended")
         return LocalAgent(run / "index", policy=run / "policy")
     if not index.is_dir():
         raise InputError(f"there is no index at {index}: make one with `fireside index FOLDER`")
-    return LocalAgent(index)
+    return LocalAgent(index, model=model)
 
 
 def named(trajectory: Trajectory, citation: str, retriever: Retriever) -> Citation:

@@ -25,9 +25,11 @@ from fireside.agents.training.oapl import OAPLConfig
 from fireside.core.atomic import writing_file
 from fireside.core.config import config
 from fireside.core.errors import ConfigError, DocumentsError
+from fireside.core.protocols import TokenSampler
 from fireside.core.seeding import RandomStreams
 from fireside.lm.learner import LearnerConfig
 from fireside.recipes.demo_results import demo_results, question_kinds
+from fireside.recipes.endpoint import open_endpoint
 from fireside.recipes.local_agent import MODEL_NAME, LocalAgent
 from fireside.recipes.near_duplicates import SIMILARITY
 from fireside.recipes.prepare_documents import prepare_chunks, read_documents
@@ -60,11 +62,15 @@ class DemoConfig:
         docs: a folder of documents; the World Factbook if `None`.
         minutes: what it may take on two cores; sizes are in proportion.
         seed: of everything that is drawn.
+        judge_endpoint: an OpenAI-compatible address that judges in place of exact matching.
+        judge_model: the model's name there.
     """
 
     docs: Path | None = None
     minutes: float = 12.0
     seed: int = 17
+    judge_endpoint: str | None = None
+    judge_model: str | None = None
 
     def __post_init__(self) -> None:
         if not 2.0 <= self.minutes <= 600.0:
@@ -90,10 +96,13 @@ def run_demo(
     """
     docs = None if settings.docs is None else str(settings.docs.resolve())
     asked = {"docs": docs, "minutes": settings.minutes, "seed": settings.seed}
+    judge = open_endpoint(settings.judge_endpoint, settings.judge_model)
+    if judge is not None:
+        asked["judge"] = f"{settings.judge_model} at {settings.judge_endpoint}"
     found = None if fresh else latest_unfinished(runs, "demo", asked, last_stage="report")
     run = Run(found or runs / new_run_id("demo"), asked, console=console)
     try:
-        return Demo(run, settings).run_all()
+        return Demo(run, settings, judge).run_all()
     finally:
         run.close()
 
@@ -104,6 +113,7 @@ class Demo:
 
     run: Run
     settings: DemoConfig
+    judge: TokenSampler | None = None
 
     def run_all(self) -> tuple[dict[str, Any], Path]:
         """The main path."""
@@ -260,16 +270,16 @@ class Demo:
     @cached_property
     def base_agent(self) -> LocalAgent:
         """The agent that becomes the trained one where both are made in one go."""
-        return LocalAgent(self.index_directory)
+        return LocalAgent(self.index_directory, judge=self.judge)
 
     @cached_property
     def trained_agent(self) -> LocalAgent:
         """The agent with the trained weights; those in memory where they have just been trained."""
         agent = self.base_agent
         trained = int(self.run.record("train").result["version"])
-        return (
-            agent if agent.engine.version == trained else LocalAgent(self.index_directory, policy=self.policy)
-        )
+        if agent.engine.version == trained:
+            return agent
+        return LocalAgent(self.index_directory, policy=self.policy, judge=self.judge)
 
     @cached_property
     def documents(self) -> list[Document]:

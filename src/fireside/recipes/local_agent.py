@@ -1,20 +1,21 @@
 """The agent on one machine: SmolLM2-135M-Instruct in our engine, over an index, with an exact judge.
 
-One object for collecting, evaluating, learning and answering, so that nothing differs between them but the
-strategy.
+Any OpenAI-compatible endpoint can take the place of the model, to answer, or of the judge. One object for
+collecting, evaluating, learning and answering, so that nothing differs between them but the strategy.
 """
 
 from functools import cached_property
 from pathlib import Path
 
-from fireside.agents.benchmark.judge import ExactJudge
+from fireside.agents.benchmark.judge import ExactJudge, ModelJudge
 from fireside.agents.environment import Environment, EnvironmentConfig
 from fireside.agents.index import open_index
+from fireside.agents.rewards import Judge
 from fireside.agents.strategies import Single, Strategy
 from fireside.agents.test_time.parallel_thinking import ParallelThinking
 from fireside.agents.tools import SearchTool
 from fireside.agents.types import Trajectory
-from fireside.core.protocols import Retriever
+from fireside.core.protocols import Retriever, TokenSampler
 from fireside.lm.convert.gguf import find_smollm2, load_gguf
 from fireside.lm.engine.engine import Engine
 from fireside.lm.engine.engine_config import EngineConfig
@@ -34,12 +35,27 @@ class LocalAgent:
     Args:
         index: a directory made by `build_index`.
         policy: trained weights to lay over the model, as `PolicyLearner.save` wrote them.
+        model: answers in place of our own model; it cannot be trained.
+        judge: judges in place of exact matching.
     """
 
-    def __init__(self, index: Path, *, policy: Path | None = None) -> None:
+    def __init__(
+        self,
+        index: Path,
+        *,
+        policy: Path | None = None,
+        model: TokenSampler | None = None,
+        judge: TokenSampler | None = None,
+    ) -> None:
         self._index = index
         self._policy = policy
-        self.judge = ExactJudge()
+        self._endpoint = model
+        self.judge: Judge = ExactJudge() if judge is None else ModelJudge(judge)
+
+    @property
+    def sampler(self) -> TokenSampler:
+        """What writes the answers: the endpoint where there is one, else our engine."""
+        return self._endpoint or self.engine
 
     @cached_property
     def retriever(self) -> Retriever:

@@ -148,7 +148,7 @@ def agent_report(
     base, trained, majority, parallel = evaluations.values()
     return {
         "model": model_name,
-        "judge": f"{base.judge}, exact and deterministic",
+        "judge": judge_in_words(base.judge),
         "num_questions": len(base.results),
         "kinds": sorted(base.by_kind),
         "systems": [system_row(label, evaluation) for label, evaluation in evaluations.items()],
@@ -160,6 +160,17 @@ def agent_report(
         "training": training_facts(stages, training),
         "traces": [trace for stage in ("trained", "base", "parallel") for trace in stages[stage]["traces"]],
     }
+
+
+def judge_in_words(name: str) -> str:
+    """What the report says of a judge.
+
+    >>> judge_in_words("exact"), judge_in_words("model:large")
+    ('exact, exact and deterministic', 'large, a model: its scores are its opinion')
+    """
+    if name.startswith("model:"):
+        return f"{name.removeprefix('model:')}, a model: its scores are its opinion"
+    return f"{name}, exact and deterministic"
 
 
 def system_row(label: str, evaluation: Evaluation) -> dict[str, Any]:
