@@ -12,6 +12,7 @@
     ├── DiskFullError (OSError)            there is no room to write
     ├── EndpointError (ConnectionError)    a model endpoint cannot be reached, or answers with an error
     ├── CollectiveError (RuntimeError)     processes of one gang have lost each other
+    ├── EngineError (RuntimeError)         the inference engine failed in the middle of requests
     └── CapacityError (RuntimeError)       a request is larger than a pool, context or queue can ever hold
 
 Every message says what was given and what to do about it. Errors survive pickling, because they travel
@@ -27,6 +28,7 @@ __all__ = [
     "DiskFullError",
     "DocumentsError",
     "EndpointError",
+    "EngineError",
     "FiresideError",
     "InputError",
     "MissingExtraError",
@@ -84,6 +86,10 @@ class EndpointError(FiresideError, ConnectionError):
 
 class CollectiveError(FiresideError, RuntimeError):
     """Processes of one gang have lost each other."""
+
+
+class EngineError(FiresideError, RuntimeError):
+    """The inference engine failed in the middle of requests."""
 
 
 class CapacityError(FiresideError, RuntimeError):

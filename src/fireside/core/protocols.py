@@ -28,6 +28,7 @@ __all__ = [
     "StopReason",
     "TokenBatch",
     "TokenSampler",
+    "TopLogprobs",
     "TrainingSequence",
 ]
 
@@ -37,6 +38,8 @@ Float64Array = npt.NDArray[np.float64]
 
 Role = Literal["system", "user", "assistant", "tool"]
 StopReason = Literal["stop", "length"]
+TopLogprobs = tuple[tuple[int, float], ...]
+"""Tokens and their natural-log probabilities, best first."""
 
 
 @runtime_checkable
@@ -103,19 +106,40 @@ class Message:
 class SamplingParams:
     """How tokens are drawn.
 
+    Logits are changed in this order: `grammar`, `logit_bias`, penalties, `temperature`; then `top_k`, `top_p`
+    of what that leaves, and `min_p` decide which tokens remain. The defaults change nothing.
+
     Attributes:
         max_tokens: at most this many new tokens, at least 1.
         temperature: 0 is greedy.
+        top_k: keep only so many of the likeliest tokens; `None` keeps all.
         top_p: keep the smallest set of tokens with at least this probability.
+        min_p: keep tokens at least this many times as likely as the likeliest.
+        repetition_penalty: positive logits of tokens in prompt or answer are divided by this, negative ones
+            multiplied (CTRL, arXiv 1909.05858, section 4.1); 1 changes nothing.
+        presence_penalty: taken from the logit of every token that the answer has.
+        frequency_penalty: taken from the logit of a token for each time that the answer has it.
+        logit_bias: pairs of a token and what is added to its logit.
         stop: the text ends before the first of these strings.
+        grammar: a Lark grammar, with `%json` for schemas, that the text follows; `None` allows any text.
+            A sample that ends by length may be cut in the middle.
         seed: the stream of random numbers; equal requests with equal seeds give equal samples.
+        top_logprobs: report so many of the likeliest tokens beside each token drawn.
     """
 
     max_tokens: int = 128
     temperature: float = 1.0
+    top_k: int | None = None
     top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: tuple[tuple[int, float], ...] = ()
     stop: tuple[str, ...] = ()
+    grammar: str | None = None
     seed: int = 0
+    top_logprobs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +160,8 @@ class Sample:
         text: the decoded tokens, without special tokens, cut before a stop string.
         stop_reason: `"stop"` (end of turn or a stop string) or `"length"`.
         version: how many updates the policy that drew it had seen.
+        top_logprobs: for each token the likeliest ones and their log-probabilities, best first; empty unless
+            asked for.
     """
 
     tokens: tuple[int, ...]
@@ -143,6 +169,7 @@ class Sample:
     text: str
     stop_reason: StopReason
     version: int
+    top_logprobs: tuple[TopLogprobs, ...] = ()
 
 
 @runtime_checkable

@@ -6,10 +6,11 @@ the names of special tokens inside them stay ordinary text.
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import jinja2
+import jinja2.meta
 import jinja2.sandbox
 
 from fireside.core.errors import InputError
@@ -26,8 +27,11 @@ class ChatTemplate:
     """Writes conversations the way a model was taught to read them.
 
     Args:
-        source: Jinja source over `messages` and `add_generation_prompt`.
+        source: Jinja source over `messages`, `add_generation_prompt` and, where it knows them, `tools`.
         eos_token: given to the template.
+
+    Attributes:
+        takes_tools: whether the template writes the tools it is given.
 
     Raises:
         InputError: the source is not valid Jinja.
@@ -48,35 +52,50 @@ class ChatTemplate:
         environment.globals["raise_exception"] = _refuse
         try:
             self._template = environment.from_string(source)
+            self.takes_tools = "tools" in jinja2.meta.find_undeclared_variables(environment.parse(source))
         except jinja2.TemplateError as error:
             raise InputError(f"the chat template is not valid: {error}") from error
 
-    def opening(self, messages: Sequence[Message], *, special: Collection[str]) -> Pieces:
+    def opening(
+        self,
+        messages: Sequence[Message],
+        *,
+        special: Collection[str],
+        tools: Sequence[Mapping[str, Any]] = (),
+    ) -> Pieces:
         """A conversation from its start, up to where the assistant speaks.
+
+        Args:
+            messages: the turns, oldest first.
+            special: names of special tokens.
+            tools: what the assistant may call, as JSON schemas of functions.
 
         Returns:
             The text in pieces, each with whether it is a special token.
 
         Raises:
-            InputError: the template refuses these messages.
+            InputError: the template refuses these messages, or takes no tools.
         """
-        hidden = _Hidden(messages, special)
-        return hidden.pieces(self._render(hidden.messages, add_generation_prompt=True))
+        if tools and not self.takes_tools:
+            raise InputError("the model's chat template takes no tools: describe them in a system message")
+        hidden = _Hidden(messages, special, tools)
+        return hidden.pieces(self._render(hidden.messages, hidden.tools))
 
     def continuation(self, messages: Sequence[Message], *, special: Collection[str]) -> Pieces:
         """What follows the end token of an assistant's turn when these messages come next."""
         hidden = _Hidden(messages, special)
         before = [Message("user", "."), Message("assistant", hidden.anchor)]
-        text = self._render([*before, *hidden.messages], add_generation_prompt=True)
+        text = self._render([*before, *hidden.messages], [])
         after = text.split(hidden.anchor)[-1]
         return hidden.pieces(after.removeprefix(self._eos_token))
 
-    def _render(self, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
+    def _render(self, messages: Sequence[Message], tools: list[Any]) -> str:
         plain = [{"role": message.role, "content": message.content} for message in messages]
         try:
             return self._template.render(
                 messages=plain,
-                add_generation_prompt=add_generation_prompt,
+                tools=tools or None,
+                add_generation_prompt=True,
                 eos_token=self._eos_token,
                 bos_token="",
             )
@@ -90,14 +109,25 @@ class _Hidden:
     After rendering, every special token that is still there was written by the template.
     """
 
-    def __init__(self, messages: Sequence[Message], special: Collection[str]) -> None:
-        free = [mark for mark in _MARKS if not any(mark in message.content for message in messages)]
+    def __init__(
+        self, messages: Sequence[Message], special: Collection[str], tools: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        given = [message.content for message in messages] + [_to_json(tool) for tool in tools]
+        free = [mark for mark in _MARKS if not any(mark in text for text in given)]
         if len(free) < 2:
             raise InputError("the messages use too many private-use characters (U+E000 to U+E0FF)")
         self.anchor, self._mark = free[0], free[1]
         self._special = _any_of(special)
         self._names = sorted(special)
         self.messages = [Message(message.role, self._hide(message.content)) for message in messages]
+        self.tools = [self._hide_in(tool) for tool in tools]
+
+    def _hide_in(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._hide(value)
+        if isinstance(value, Mapping):
+            return {self._hide(key): self._hide_in(inner) for key, inner in value.items()}
+        return [self._hide_in(inner) for inner in value] if isinstance(value, list) else value
 
     def _hide(self, content: str) -> str:
         def mark(match: re.Match[str]) -> str:

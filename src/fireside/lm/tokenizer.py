@@ -60,6 +60,7 @@ class Tokenizer:
         }
         # The library otherwise finds special tokens in any text it is given.
         backend.encode_special_tokens = True
+        self._is_byte_level = isinstance(backend.decoder, decoders.ByteLevel)
         self.eos_token = eos_token
         self.eos_id: int = eos_id
         self.stop_ids = frozenset(
@@ -100,6 +101,23 @@ class Tokenizer:
     def decode(self, ids: Sequence[int], *, skip_special: bool = True) -> str:
         """Text of token ids; bytes that are not UTF-8 become U+FFFD."""
         return self._backend.decode(list(ids), skip_special_tokens=skip_special)
+
+    def token_bytes(self, token: int) -> bytes:
+        """What a token stands for, alone; a special token for the bytes of its name.
+
+        >>> Tokenizer.train_bpe(["x"], vocab_size=257).token_bytes(65)
+        b'a'
+        """
+        name = self._backend.id_to_token(token)
+        # Tokens that were added by hand may have other letters: they are text.
+        if (
+            name is None
+            or name in self._special_ids
+            or not self._is_byte_level
+            or set(name) - _BYTE_OF.keys()
+        ):
+            return self.decode([token], skip_special=False).encode()
+        return bytes(_BYTE_OF[letter] for letter in name)
 
     def save(self, directory: str | os.PathLike[str]) -> None:
         """Write `tokenizer.json` and `tokenizer_config.json`, as Hugging Face names and understands them."""
@@ -195,6 +213,16 @@ class Tokenizer:
         )
         backend.train_from_iterator(texts, trainer)
         return cls(backend, eos_token=_END_OF_TEXT)
+
+
+def _letters_of_bytes() -> dict[str, int]:
+    """GPT-2's letters for bytes: printable ones stand for themselves, the others come after U+00FF."""
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(others)}
+
+
+_BYTE_OF = _letters_of_bytes()
 
 
 class TextStream:

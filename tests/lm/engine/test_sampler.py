@@ -3,11 +3,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fireside.core.protocols import SamplingParams
-from fireside.lm.engine.sampler import draw
+from fireside.lm.engine.sampler import draw, top_logprobs
 
 
 def counts_of(logits_V: torch.Tensor, params: SamplingParams, draws: int = 4000) -> np.ndarray:
@@ -68,3 +68,63 @@ def test_impossible_tokens_are_never_drawn_even_at_the_end_of_the_scale() -> Non
     for params in (SamplingParams(), SamplingParams(top_p=0.99)):
         tokens, _ = draw(logits, [params], [math.nextafter(1.0, 0.0)])
         assert tokens[0] in (0, 1)
+
+
+def kept_by_the_definition(probs: np.ndarray, params: SamplingParams) -> list[int]:
+    """The tokens that truncation leaves, likeliest first, step by step as the definitions say."""
+    order = sorted(range(len(probs)), key=lambda token: (-probs[token], token))[: params.top_k]
+    mass = sum(probs[token] for token in order)
+    kept, before = [], 0.0
+    for token in order:
+        if before < params.top_p * mass:
+            kept.append(token)
+        before += probs[token]
+    return [token for token in kept if probs[token] >= params.min_p * probs[order[0]]]
+
+
+@given(
+    st.lists(st.integers(-40, 40), min_size=2, max_size=40),
+    st.floats(0, 1, exclude_max=True),
+    st.sampled_from([0.3, 1.0, 2.5]),
+    st.one_of(st.none(), st.integers(1, 50)),
+    st.sampled_from([0.05, 0.37, 0.83, 1.0]),
+    st.sampled_from([0.0, 0.03, 0.6, 1.0]),
+)
+def test_every_draw_is_the_one_that_the_definition_gives(
+    tenths: list[int], uniform: float, temperature: float, top_k: int | None, top_p: float, min_p: float
+) -> None:
+    logits = np.array(tenths, np.float32) / 10
+    params = SamplingParams(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
+    probs = torch.from_numpy(logits / np.float32(temperature)).softmax(0).numpy().astype(np.float64)
+    kept = kept_by_the_definition(probs, params)
+    by_id = top_k is None and top_p == 1 and min_p == 0
+    kept = sorted(kept) if by_id else kept
+    cumulative = np.cumsum(probs[kept])
+    place = uniform * cumulative[-1]
+    assume(np.abs(cumulative - place).min() > 1e-6)  # either neighbour may be right at a border
+    # A cut exactly at top_p or min_p is decided by the last bit.
+    sums = np.cumsum(np.sort(probs)[::-1][:top_k])
+    assume(np.abs(sums / sums[-1] - top_p)[:-1].min(initial=1.0) > 1e-6)
+    assume(np.abs(probs / probs.max() - min_p)[probs < probs.max()].min(initial=1.0) > 1e-6)
+    tokens, logprobs = draw(torch.from_numpy(logits)[None], [params], [uniform])
+    assert tokens == [kept[int(np.searchsorted(cumulative, place, side="right"))]]
+    assert logprobs[0] == pytest.approx(logits[tokens[0]] - np.log(np.exp(logits).sum()), abs=1e-5)
+
+
+def test_top_k_with_equals_at_its_border_takes_the_lower_ids() -> None:
+    counts = counts_of(torch.tensor([1.0, 2.0, 1.0, 1.0]), SamplingParams(top_k=2))
+    assert (counts > 0).tolist() == [True, True, False, False]
+
+
+def test_a_temperature_near_zero_is_greedy_and_finite() -> None:
+    logits = torch.tensor([[5.0, -80.0, 90.0]])
+    assert draw(logits, [SamplingParams(temperature=1e-300)], [0.999])[0] == [2]
+
+
+def test_the_likeliest_tokens_come_with_the_log_probabilities_of_the_untempered_model() -> None:
+    logits = torch.tensor([[1.0, 3.0, 2.0], [0.0, 0.0, 9.0]])
+    found = top_logprobs(logits, [SamplingParams(temperature=0.1, top_logprobs=2), SamplingParams()])
+    wanted = logits[0].log_softmax(0).tolist()
+    assert found[1] == ()
+    assert [token for token, _ in found[0]] == [1, 2]
+    assert [logprob for _, logprob in found[0]] == pytest.approx([wanted[1], wanted[2]])

@@ -1,15 +1,26 @@
 """The engine: requests in, samples out."""
 
-import threading
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Rows
+from functools import partial
+from queue import SimpleQueue
+from typing import Any
+
+from torch import Tensor
 
 from fireside.core.errors import InputError
 from fireside.core.protocols import Message, Sample, SampleRequest, SamplingParams
 from fireside.lm.engine.engine_config import EngineConfig
+from fireside.lm.engine.engine_load import EngineLoad
+from fireside.lm.engine.grammar import GrammarCompiler
+from fireside.lm.engine.logit_changes import BoolArray, change_logits
 from fireside.lm.engine.model_runner import ModelRunner
-from fireside.lm.engine.sampler import draw
+from fireside.lm.engine.piece import Event, Listener
+from fireside.lm.engine.sampler import draw, top_logprobs
 from fireside.lm.engine.scheduler import Scheduler
 from fireside.lm.engine.sequence import Sequence
+from fireside.lm.engine.step_loop import StepLoop
+from fireside.lm.engine.stream import Stream
 from fireside.lm.tokenizer import Tokenizer
 from fireside.lm.transformer import Transformer
 
@@ -19,7 +30,8 @@ __all__ = ["Engine"]
 class Engine:
     """Runs a model for many requests at once; a `TokenSampler`.
 
-    Several threads may call `sample` at the same time: their requests share the steps.
+    Several threads may ask at the same time: their requests share the steps, which run in a thread of the
+    engine's own.
 
     Args:
         model: whose weights are copied into a layout for inference.
@@ -38,6 +50,10 @@ class Engine:
     >>> sample = engine.generate("a fire", SamplingParams(max_tokens=5, seed=3))
     >>> len(sample.tokens), sample.stop_reason
     (5, 'length')
+    >>> request = SampleRequest(tuple(tokenizer.encode("a fire")), SamplingParams(max_tokens=5, seed=3))
+    >>> with engine.stream(request) as stream:
+    ...     "".join(piece.text for piece in stream) == sample.text
+    True
     """
 
     def __init__(
@@ -59,7 +75,8 @@ class Engine:
         self._version = version
         self._scheduler = Scheduler(model.config, self._config)
         self._runner = ModelRunner(model)
-        self._lock = threading.Lock()
+        self._grammars = GrammarCompiler(tokenizer, model.config.vocab_size)
+        self._loop = StepLoop(self._scheduler, self._step)
         self._num_computed_tokens = 0
 
     @property
@@ -87,12 +104,26 @@ class Engine:
         """Tokens that have gone through the model; those found in the prefix cache do not count."""
         return self._num_computed_tokens
 
-    def chat_tokens(self, messages: Rows[Message], *, first: bool) -> tuple[int, ...]:
+    def load(self) -> EngineLoad:
+        """How busy the engine is; the numbers may be a step apart."""
+        pool, running = self._scheduler.pool, len(self._scheduler.running)
+        return EngineLoad(
+            num_running=running,
+            num_waiting=max(0, self._loop.num_unfinished - running),
+            kv_bytes=pool.capacity_bytes - pool.free_bytes,
+            kv_capacity_bytes=pool.capacity_bytes,
+            num_computed_tokens=self._num_computed_tokens,
+        )
+
+    def chat_tokens(
+        self, messages: Rows[Message], *, first: bool, tools: Rows[Mapping[str, Any]] = ()
+    ) -> tuple[int, ...]:
         """Tokens of some turns, followed by the header that invites the assistant to speak.
 
         Args:
             messages: the turns, oldest first.
             first: whether these open the conversation; if not, they follow the end of an assistant's turn.
+            tools: what the assistant may call, for templates that take tools; only with `first`.
 
         Raises:
             InputError: the model has no chat template, or the template refuses the messages.
@@ -100,8 +131,12 @@ class Engine:
         template, special = self._tokenizer.chat_template, self._tokenizer.special_ids
         if template is None:
             raise InputError(f"{self.model_name} has no chat template: give it text instead of messages")
-        write = template.opening if first else template.continuation
-        return tuple(self._tokenizer.encode_pieces(write(messages, special=special)))
+        pieces = (
+            template.opening(messages, special=special, tools=tools)
+            if first
+            else template.continuation(messages, special=special)
+        )
+        return tuple(self._tokenizer.encode_pieces(pieces))
 
     def end_of_turn(self) -> tuple[int, ...]:
         """The tokens that close an assistant's turn."""
@@ -113,22 +148,59 @@ class Engine:
         Raises:
             CapacityError: a prompt fills the context, or a request exceeds the K/V cache.
             ConfigError: sampling parameters that make no sense.
-            InputError: an empty prompt, or unknown tokens. Nothing runs unless all requests are sound.
+            EngineError: a step failed; the engine goes on with new requests.
+            InputError: an empty prompt, unknown tokens, or a grammar that is not valid. Nothing runs unless
+                all requests are sound.
         """
         sequences = [self._sequence(request) for request in requests]
-        with self._lock:
-            self._add(sequences)
+        ends: SimpleQueue[tuple[int, Event]] = SimpleQueue()
+
+        def listener(index: int, event: Event) -> None:
+            ends.put((index, event))
+
+        samples: dict[int, Sample] = {}
         try:
-            while any(sequence.stop_reason is None for sequence in sequences):
-                with self._lock:
-                    if any(sequence.stop_reason is None for sequence in sequences):
-                        self._step()
+            self._loop.add([(one, partial(listener, index)) for index, one in enumerate(sequences)])
+            while len(samples) < len(sequences):
+                index, event = ends.get()
+                if isinstance(event, Exception):
+                    raise event
+                assert isinstance(event, Sample)
+                samples[index] = event
         except BaseException:
-            with self._lock:
-                for sequence in sequences:
-                    self._scheduler.drop(sequence)
+            for sequence in sequences:
+                self._loop.cancel(sequence)
             raise
-        return [sequence.sample() for sequence in sequences]
+        return [samples[index] for index in range(len(sequences))]
+
+    def submit(
+        self, request: SampleRequest, listener: Listener, *, with_pieces: bool = True
+    ) -> Callable[[], None]:
+        """Begin a request and come back at once.
+
+        Args:
+            request: what to continue.
+            listener: told each piece and at the end the sample, or the error; from the engine's thread.
+            with_pieces: `False` tells the end alone, which spares decoding every token by itself.
+
+        Returns:
+            A function that cancels the request: its memory is free before the next step.
+
+        Raises:
+            As `sample`.
+        """
+        sequence = self._sequence(request, with_pieces=with_pieces)
+        self._loop.add([(sequence, listener)])
+        return partial(self._loop.cancel, sequence)
+
+    def stream(self, request: SampleRequest) -> Stream:
+        """Begin a request, and read its answer while it is written.
+
+        Raises:
+            As `sample`.
+        """
+        events: SimpleQueue[Event | None] = SimpleQueue()
+        return Stream(events, self.submit(request, events.put))
 
     def generate(self, prompt: str | Rows[Message], params: SamplingParams | None = None) -> Sample:
         """Continue a text, or answer a conversation.
@@ -149,45 +221,65 @@ class Engine:
         Raises:
             InputError: requests are running.
         """
-        with self._lock:
-            if not self._scheduler.is_idle:
-                raise InputError("weights change while requests run: wait until they have been answered")
+        with self._loop.standing_still():
             self._runner.repack()
             self._scheduler.prefixes.clear()
             self._version = version
 
-    def _sequence(self, request: SampleRequest) -> Sequence:
-        return Sequence(
+    def _sequence(self, request: SampleRequest, *, with_pieces: bool = False) -> Sequence:
+        grammar = request.params.grammar
+        sequence = Sequence(
             request,
             tokenizer=self._tokenizer,
             context_length=self.context_length,
             vocab_size=self._model_config.vocab_size,
             version=self._version,
+            grammar=None if grammar is None else self._grammars.compile(grammar),
+            with_pieces=with_pieces,
         )
+        self._scheduler.check(sequence)
+        return sequence
 
-    def _add(self, sequences: list[Sequence]) -> None:
-        try:
-            for sequence in sequences:
-                self._scheduler.add(sequence)
-        except BaseException:
-            for sequence in sequences:
-                self._scheduler.drop(sequence)
-            raise
-
-    def _step(self) -> None:
+    def _step(self) -> list[tuple[Sequence, Event]]:
         """Schedule, run, draw, hand out."""
         chunks = self._scheduler.schedule()
         ending = [chunk.sequence for chunk in chunks if chunk.reaches_end]
         logits_BV = self._runner.run(chunks)
         self._num_computed_tokens += sum(chunk.num_tokens for chunk in chunks)
-        params = [sequence.params for sequence in ending]
-        tokens, logprobs = draw(logits_BV, params, [sequence.next_uniform() for sequence in ending])
-        for sequence, token, logprob in zip(ending, tokens, logprobs, strict=True):
-            self._hand_out(sequence, token, logprob)
+        return self._draw(logits_BV, ending) if ending else []
 
-    def _hand_out(self, sequence: Sequence, token: int, logprob: float) -> None:
-        if len(sequence.tokens) == len(sequence.prompt):
-            self._scheduler.read(sequence)
-        sequence.append(token, logprob)
-        if sequence.stop_reason is not None:
-            self._scheduler.finish(sequence)
+    def _draw(self, logits_BV: Tensor, sequences: list[Sequence]) -> list[tuple[Sequence, Event]]:
+        allowed, failures = _allowed(sequences)
+        params = [sequence.params for sequence in sequences]
+        changed_BV = change_logits(logits_BV, params, [sequence.counts for sequence in sequences], allowed)
+        uniforms = [sequence.next_uniform() for sequence in sequences]
+        tokens, logprobs = draw(logits_BV, params, uniforms, changed_BV)
+        tops = top_logprobs(logits_BV, params)
+        events: list[tuple[Sequence, Event]] = []
+        for sequence, token, logprob, top in zip(sequences, tokens, logprobs, tops, strict=True):
+            if sequence in failures:
+                self._scheduler.drop(sequence)
+                events.append((sequence, failures[sequence]))
+                continue
+            if len(sequence.tokens) == len(sequence.prompt):
+                self._scheduler.read(sequence)
+            piece = sequence.append(token, logprob, top)
+            if piece is not None:
+                events.append((sequence, piece))
+            if sequence.stop_reason is not None:
+                self._scheduler.finish(sequence)
+                events.append((sequence, sequence.sample()))
+        return events
+
+
+def _allowed(sequences: list[Sequence]) -> tuple[list[BoolArray | None], dict[Sequence, Exception]]:
+    """What grammars allow next, and the sequences whose grammar cannot be followed any further."""
+    allowed: list[BoolArray | None] = []
+    failures: dict[Sequence, Exception] = {}
+    for sequence in sequences:
+        try:
+            allowed.append(None if sequence.grammar is None else sequence.grammar.allowed())
+        except InputError as error:
+            allowed.append(None)
+            failures[sequence] = error
+    return allowed, failures

@@ -53,8 +53,8 @@ class Scheduler:
         """Whether there is nothing to do."""
         return not self.waiting and not self.running
 
-    def add(self, sequence: Sequence) -> None:
-        """Queue a sequence.
+    def check(self, sequence: Sequence) -> None:
+        """See whether there can ever be room for a sequence.
 
         Raises:
             CapacityError: it could not run even alone.
@@ -65,6 +65,9 @@ class Scheduler:
                 f"{sequence.max_length} tokens need {needed} bytes of K/V cache, the engine has "
                 f"{self.pool.capacity_bytes}: lower max_tokens or raise kv_cache_bytes"
             )
+
+    def add(self, sequence: Sequence) -> None:
+        """Queue a sequence that has been checked."""
         self.waiting.append(sequence)
 
     def schedule(self) -> list[Chunk]:

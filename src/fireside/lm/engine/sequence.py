@@ -6,11 +6,16 @@ import numpy as np
 import numpy.typing as npt
 
 from fireside.core.errors import CapacityError, ConfigError, InputError
-from fireside.core.protocols import Sample, SampleRequest, SamplingParams, StopReason
+from fireside.core.protocols import Sample, SampleRequest, SamplingParams, StopReason, TopLogprobs
 from fireside.core.seeding import RandomStreams
+from fireside.lm.engine.grammar import GrammarState
 from fireside.lm.engine.kv_cache import KVCache
 from fireside.lm.engine.kv_pool import Lease
-from fireside.lm.tokenizer import TextStream, Tokenizer
+from fireside.lm.engine.logit_changes import has_penalties
+from fireside.lm.engine.piece import Piece
+from fireside.lm.engine.stop_text import StopText, before_stop
+from fireside.lm.engine.token_counts import TokenCounts
+from fireside.lm.tokenizer import Tokenizer
 
 __all__ = ["Sequence"]
 
@@ -24,11 +29,15 @@ class Sequence:
         context_length: the most tokens the model takes.
         vocab_size: of the model.
         version: of the weights.
+        grammar: the beginning of the grammar in the parameters, where there is one.
+        with_pieces: whether `append` gives pieces.
 
     Attributes:
         params: how tokens are drawn.
         prompt: int64[P].
         tokens: prompt and drawn tokens.
+        grammar: how far the answer has come in its grammar.
+        counts: tokens by number, where the parameters have penalties.
         stop_reason: why it has ended; `None` while it has not.
         cache: its keys and values, while it runs.
         lease: what it holds of the pool, while it runs.
@@ -47,8 +56,10 @@ class Sequence:
         context_length: int,
         vocab_size: int,
         version: int,
+        grammar: GrammarState | None = None,
+        with_pieces: bool = False,
     ) -> None:
-        _check_params(request.params)
+        _check_params(request.params, vocab_size)
         _check_prompt(request.prompt_tokens, context_length, vocab_size)
         self.params = request.params
         self.prompt: npt.NDArray[np.int64] = np.array(request.prompt_tokens, dtype=np.int64)
@@ -56,15 +67,21 @@ class Sequence:
         self.max_length = min(len(self.tokens) + self.params.max_tokens, context_length)
         self._token_array = np.empty(self.max_length, dtype=np.int64)
         self._token_array[: len(self.prompt)] = self.prompt
+        self.grammar = grammar
+        max_new = self.max_length - len(self.prompt)
+        self.counts = TokenCounts(self.prompt, max_new) if has_penalties(self.params) else None
         self.stop_reason: StopReason | None = None
         self.cache: KVCache | None = None
         self.lease: Lease | None = None
         self._random = RandomStreams(self.params.seed).generator("sample")
         self._logprobs: list[float] = []
+        self._top_logprobs: list[TopLogprobs] = []
         self._tokenizer = tokenizer
         self._version = version
-        self._text = ""
-        self._stream = TextStream(tokenizer)
+        self._with_pieces = with_pieces
+        # Text is made as it comes only where someone looks at it.
+        self._text = StopText(tokenizer, self.params.stop) if with_pieces or self.params.stop else None
+        self._num_shown = 0
 
     @property
     def num_computed(self) -> int:
@@ -85,15 +102,33 @@ class Sequence:
         """The random number in [0, 1) that decides the next token; the n-th token gets the n-th number."""
         return float(self._random.random())
 
-    def append(self, token: int, logprob: float) -> None:
-        """Add a drawn token and see whether it is the last."""
+    def append(self, token: int, logprob: float, top: TopLogprobs = ()) -> Piece | None:
+        """Add a drawn token and see whether it is the last.
+
+        Returns:
+            What it brings, where the sequence was made with pieces.
+        """
         self._token_array[len(self.tokens)] = token
         self.tokens.append(token)
         self._logprobs.append(logprob)
-        if token in self._tokenizer.stop_ids or self._reaches_stop_string(token):
+        if self.params.top_logprobs:
+            self._top_logprobs.append(top)
+        if self.counts is not None:
+            self.counts.add(token)
+        if self.grammar is not None:
+            self.grammar.accept(token)
+        start = 0 if self._text is None else self._text.num_characters
+        shown = "" if self._text is None else self._text.add(token)
+        if token in self._tokenizer.stop_ids or (self._text is not None and self._text.has_stopped):
             self.stop_reason = "stop"
         elif len(self.tokens) == self.max_length:
             self.stop_reason = "length"
+        if not self._with_pieces:
+            return None
+        if self.stop_reason is not None:
+            shown = self.sample().text[self._num_shown :]
+        self._num_shown += len(shown)
+        return Piece(token, logprob, top, shown, start)
 
     def sample(self) -> Sample:
         """The outcome, once `stop_reason` is known."""
@@ -102,42 +137,41 @@ class Sequence:
         return Sample(
             tokens=tokens,
             logprobs=tuple(self._logprobs),
-            text=_before_stop(self._tokenizer.decode(tokens), self.params.stop),
+            text=before_stop(self._tokenizer.decode(tokens), self.params.stop),
             stop_reason=self.stop_reason,
             version=self._version,
+            top_logprobs=tuple(self._top_logprobs),
         )
 
-    def _reaches_stop_string(self, token: int) -> bool:
-        if not self.params.stop:
-            return False
-        new = self._stream.add(token)
-        # A stop string that ends in the new text begins at most its own length before it.
-        longest = max(map(len, self.params.stop))
-        self._text = self._text[-longest:] + new
-        return any(stop in self._text for stop in self.params.stop)
 
-
-def _before_stop(text: str, stops: tuple[str, ...]) -> str:
-    """The text up to the first of the stop strings.
-
-    >>> _before_stop("one. two; three", (";", "."))
-    'one'
-    """
-    found = [place for place in (text.find(stop) for stop in stops) if place >= 0]
-    return text[: min(found)] if found else text
-
-
-def _check_params(params: SamplingParams) -> None:
+def _check_params(params: SamplingParams, vocab_size: int) -> None:
     if params.max_tokens < 1:
         raise ConfigError(f"max_tokens must be at least 1, got {params.max_tokens}")
     if not (math.isfinite(params.temperature) and params.temperature >= 0):
         raise ConfigError(f"temperature must be 0 (greedy) or more, got {params.temperature}")
+    if params.top_k is not None and params.top_k < 1:
+        raise ConfigError(f"top_k must be at least 1, or None for all tokens, got {params.top_k}")
     if not 0 < params.top_p <= 1:
         raise ConfigError(f"top_p must be above 0 and at most 1, got {params.top_p}")
+    if not 0 <= params.min_p <= 1:
+        raise ConfigError(f"min_p must be from 0 to 1, got {params.min_p}")
+    if not (math.isfinite(params.repetition_penalty) and params.repetition_penalty > 0):
+        raise ConfigError(f"repetition_penalty must be above 0, got {params.repetition_penalty}")
+    for name in ("presence_penalty", "frequency_penalty"):
+        if not math.isfinite(getattr(params, name)):
+            raise ConfigError(f"{name} must be a finite number, got {getattr(params, name)}")
+    for token, bias in params.logit_bias:
+        if not (0 <= token < vocab_size and math.isfinite(bias)):
+            raise ConfigError(
+                f"logit_bias has {bias} for token {token}: the model has tokens from 0 to {vocab_size - 1}, "
+                "and a bias is a finite number"
+            )
     if not all(params.stop):
         raise ConfigError("a stop string must not be empty")
     if not 0 <= params.seed < 2**64:
         raise ConfigError(f"seed must be from 0 to 2^64 - 1, got {params.seed}")
+    if not 0 <= params.top_logprobs <= vocab_size:
+        raise ConfigError(f"top_logprobs must be from 0 to {vocab_size}, got {params.top_logprobs}")
 
 
 def _check_prompt(prompt: tuple[int, ...], context_length: int, vocab_size: int) -> None:
