@@ -19,7 +19,7 @@ from fireside.ml.feature import (
     OneHotEncoderModel,
     StringIndexer,
 )
-from fireside.ml.feature.feature_hasher import summed
+from fireside.ml.feature.bucket_sums import summed
 from fireside.ml.feature.text.java_numbers import java_double
 from fireside.ml.linalg import SparseVector, VectorBlock
 
@@ -143,9 +143,9 @@ def test_hashing_is_that_of_a_plain_loop(rows, size, categorical):
 
 
 def test_hashed_zeros_are_stored_and_sums_go_from_left_to_right():
-    found = summed(
-        np.array([[1, 1, 1, 0], [2, 3, 3, 2]]), np.array([[1e16, 1.0, -1e16, 0.0], [0.0, 1, 1, 1]]), 3
-    )
+    buckets = np.array([[1, 1, 1, 0], [2, 3, 3, 2]], np.int32)
+    values = np.array([[1e16, 1.0, -1e16, 0.0], [0.0, 1.0, 1.0, 1.0]])
+    found = summed(buckets.T, values.T, 3)
     assert [repr(vector) for vector in found.to_vectors()] == [
         "SparseVector(3, {0: 0.0, 1: 0.0})",
         "SparseVector(3, {2: 1.0})",

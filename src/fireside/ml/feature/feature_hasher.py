@@ -10,7 +10,6 @@ from fireside.ml.attributes import vector_field_of
 from fireside.ml.base import Transformer
 from fireside.ml.columns import as_floats
 from fireside.ml.feature.text.java_numbers import java_strings
-from fireside.ml.linalg import VectorBlock
 from fireside.ml.param import Param, TypeConverters, accessors, param
 from fireside.ml.param.shared import HasInputCols, HasOutputCol
 from fireside.ml.param.validators import gt
@@ -22,7 +21,7 @@ __all__ = ["FeatureHasher"]
 logger = logging.getLogger(__name__)
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int32]
 
 
 class FeatureHasher(RowTransform, HasInputCols, HasOutputCol, Transformer):
@@ -51,6 +50,8 @@ class FeatureHasher(RowTransform, HasInputCols, HasOutputCol, Transformer):
         return [vector_field_of(self.getOutputCol(), self.getNumFeatures())]
 
     def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
+        from fireside.ml.feature.bucket_sums import summed
+
         buckets, values = [], []
         for name in self.getInputCols():
             column = batch.column(name)
@@ -59,53 +60,27 @@ class FeatureHasher(RowTransform, HasInputCols, HasOutputCol, Transformer):
             null = column.is_null().to_numpy(zero_copy_only=False)
             buckets.append(np.where(null, self.getNumFeatures(), bucket))
             values.append(value)
-        shape = (batch.num_rows, len(buckets))
-        hashed = np.array(buckets, np.int64).reshape(shape[::-1]).T, np.array(values).reshape(shape[::-1]).T
+        shape = (len(buckets), batch.num_rows)
+        hashed = np.array(buckets, np.int32).reshape(shape), np.array(values).reshape(shape)
         return [summed(*hashed, self.getNumFeatures()).to_arrow()]
 
     def _hashed(self, name: str, column: pa.Array) -> tuple[IntArray, FloatArray]:
-        """int64[N] buckets and float64[N] values of a column's features."""
+        """int32[N] buckets and float64[N] values of a column's features."""
         from fireside.ml.feature.text.murmur3 import hash_terms
 
         kind = column.type
         if is_numeric(kind) and name not in self._categorical():
             bucket = hash_terms(pa.array([name]))[0] % np.int32(self.getNumFeatures())
-            return np.full(len(column), bucket, np.int64), as_floats(column)
+            return np.full(len(column), bucket, np.int32), as_floats(column)
         # Each distinct value is written and hashed once.
         distinct = column.dictionary_encode()
         texts = [f"{name}={text}" for text in _java_texts(distinct.dictionary).to_pylist()]
         hashes = hash_terms(pa.array([*texts, ""], pa.string())) % np.int32(self.getNumFeatures())
         places = distinct.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
-        return hashes[places].astype(np.int64), np.ones(len(column))
+        return hashes[places], np.ones(len(column))
 
     def _categorical(self) -> set[str]:
         return set(self.getCategoricalCols()) if self.isDefined("categoricalCols") else set()
-
-
-def summed(buckets: IntArray, values: FloatArray, size: int) -> VectorBlock:
-    """Sparse vectors of a size: in each row the values of each bucket added up, from left to right.
-
-    Args:
-        buckets: int64[N, C]; what is in bucket `size` is left out.
-        values: float64[N, C].
-        size: the number of buckets.
-
-    >>> summed(np.array([[4, 1, 4], [2, 9, 9]]), np.array([[1.0, 2.0, 0.5], [3.0, 0.0, 0.0]]), 9).to_vectors()
-    [SparseVector(9, {1: 2.0, 4: 1.5}), SparseVector(9, {2: 3.0})]
-    """
-    order = np.argsort(buckets, axis=1, kind="stable")
-    buckets, values = np.take_along_axis(buckets, order, 1), np.take_along_axis(values, order, 1)
-    inside = buckets < size
-    first = inside.copy()
-    first[:, 1:] &= buckets[:, 1:] != buckets[:, :-1]
-    indptr = np.concatenate([[0], np.cumsum(first.sum(axis=1))])
-    # Rows are independent, so each entry is added to the first of its bucket by one step for each column.
-    totals = np.zeros(indptr[-1])
-    places = np.cumsum(first.reshape(-1)).reshape(first.shape) - 1
-    for column in range(buckets.shape[1]):
-        rows = inside[:, column]
-        totals[places[rows, column]] += values[rows, column]
-    return VectorBlock(size, indptr, totals, buckets[first].astype(np.int32))
 
 
 def _can_be_hashed(kind: pa.DataType) -> bool:

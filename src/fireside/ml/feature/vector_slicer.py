@@ -97,13 +97,16 @@ def sliced(block: VectorBlock, picked: npt.NDArray[np.int64]) -> VectorBlock:
     """
     if block.is_dense.all():
         return VectorBlock.from_dense(block.to_dense()[:, picked])
-    places = np.full(block.size, -1)
+    places = np.full(block.size, -1, np.int32)
     places[picked] = np.arange(len(picked))
-    moved, rows = places[block.indices], block.rows()
-    kept = (moved >= 0) & ((block.values != 0) | block.is_dense[rows])
-    moved, rows, values = moved[kept], rows[kept], block.values[kept]
+    moved = places[block.indices]
+    stored = block.values != 0
+    if block.is_dense.any():
+        stored |= np.repeat(block.is_dense, np.diff(block.indptr))
+    kept = np.flatnonzero(stored & (moved >= 0))
+    moved, values = moved[kept], block.values[kept]
+    indptr = np.searchsorted(kept, block.indptr)
     if (np.diff(picked) < 0).any():
-        order = np.lexsort((moved, rows))
+        order = np.lexsort((moved, np.repeat(np.arange(len(block)), np.diff(indptr))))
         moved, values = moved[order], values[order]
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(block)))])
-    return VectorBlock(len(picked), indptr, values, moved.astype(np.int32), block.is_dense)
+    return VectorBlock(len(picked), indptr, values, moved, block.is_dense)

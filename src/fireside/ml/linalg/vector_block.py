@@ -185,6 +185,8 @@ class VectorBlock:
 
     def compressed(self) -> "VectorBlock":
         """Without zeros, each row dense or sparse, whichever takes less room."""
+        if self.is_dense.all():
+            return self._compressed_from_dense()
         nonzero = self.values != 0
         counts = np.bincount(self.rows()[nonzero], minlength=len(self))
         sparse = sparse_is_smaller(counts, self.size)
@@ -200,6 +202,18 @@ class VectorBlock:
         values[~goes_sparse] = self.take(dense_rows).to_dense().reshape(-1)
         indices[~goes_sparse] = np.tile(np.arange(self.size, dtype=np.int32), len(dense_rows))
         return VectorBlock(self.size, indptr, values, indices, ~sparse)
+
+    def _compressed_from_dense(self) -> "VectorBlock":
+        dense = self.to_dense()
+        nonzero = dense != 0
+        counts = np.count_nonzero(nonzero, axis=1)
+        sparse = sparse_is_smaller(counts, self.size)
+        if not sparse.any():
+            return self
+        kept = nonzero | ~sparse[:, None]
+        indptr = np.concatenate([[0], np.cumsum(np.where(sparse, counts, self.size))]).astype(np.int64)
+        places = np.broadcast_to(np.arange(self.size, dtype=np.int32), dense.shape)
+        return VectorBlock(self.size, indptr, dense[kept], places[kept], ~sparse)
 
     def take(self, rows: npt.NDArray[np.intp]) -> "VectorBlock":
         """The given rows, in their order."""
