@@ -6,7 +6,7 @@ Below them there are only data sets: `_fit` and `_transform` see Arrow batches, 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 import pyarrow as pa
 
@@ -17,8 +17,12 @@ from fireside.ml.param.param import ParamTypeError
 from fireside.ml.param.params import ParamMap, Params
 from fireside.ml.param.shared import HasInputCol, HasOutputCol
 from fireside.ml.persistence.saving import Saveable
+from fireside.ml.row_function import RowFunction
 from fireside.ml.row_transform import RowTransform
 from fireside.ml.schema import input_field
+
+if TYPE_CHECKING:
+    from fireside.ml.serving.predictor import Predictor
 
 __all__ = ["Estimator", "Model", "PipelineStage", "Transformer", "UnaryTransformer"]
 
@@ -55,6 +59,21 @@ class Transformer(PipelineStage):
             InputError: a row that cannot be used.
         """
         return return_frame(self._with_extra(params)._transform(open_frame(dataset)), dataset)
+
+    def predictor(self, outputs: Sequence[str] | None = None, schema: pa.Schema | None = None) -> "Predictor":
+        """This transformer as a function of one row (a dict) or of a few (a list of dicts).
+
+        Args:
+            outputs: the columns to return; `None` returns all, those of the row included.
+            schema: the columns of the rows and their types; `None` takes the types of the values.
+        """
+        from fireside.ml.serving.predictor import Predictor
+
+        return Predictor(self, outputs, schema)
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        """What this stage does to one row of such columns without Arrow; `None` leaves it to `_transform`."""
+        return None
 
     @abstractmethod
     def _transform(self, dataset: Dataset) -> Dataset:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from fireside.compute import Dataset, TableDataset, as_dataset, like
 from fireside.compute.schema import MATRIX_TYPE
+from fireside.core.errors import InputError
 from fireside.ml.linalg import Vector, VectorBlock, is_vector_type
 from fireside.ml.persistence.kinds import MATRIX
 
@@ -73,7 +74,12 @@ def return_frame(dataset: Dataset, original: Any) -> Any:
 
 
 def _in_hand(column: pa.Array) -> list[Vector | None]:
-    vectors = iter(VectorBlock.from_arrow(column.drop_null()).to_vectors())
+    present = column.drop_null()
+    try:
+        vectors = iter(VectorBlock.from_arrow(present).to_vectors())
+    except InputError:
+        # A column that nothing has read yet may hold vectors of several sizes.
+        vectors = iter([vector for row in present for vector in VectorBlock.from_scalar(row).to_vectors()])
     return [next(vectors) if valid else None for valid in column.is_valid().to_pylist()]
 
 

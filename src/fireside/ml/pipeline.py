@@ -11,6 +11,7 @@ from fireside.ml.base import Estimator, Model, PipelineStage, Transformer
 from fireside.ml.param import Param, ParamMap, ParamTypeError, TypeConverters, accessors, param
 from fireside.ml.persistence.metadata import Metadata
 from fireside.ml.persistence.pipelines import read_stages, write_stages
+from fireside.ml.row_function import RowFunction
 
 __all__ = ["Pipeline", "PipelineModel"]
 
@@ -104,6 +105,11 @@ class PipelineModel(Model):
     @classmethod
     def _read_from(cls, directory: Path, metadata: Metadata) -> Self:
         return cls(cast(list[Transformer], read_stages(directory, metadata)))._resetUid(metadata.uid)
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction:
+        from fireside.ml.serving.compiled import compile_stages
+
+        return compile_stages(self.stages, schema)
 
     def _transform(self, dataset: Dataset) -> Dataset:
         for stage in self.stages:

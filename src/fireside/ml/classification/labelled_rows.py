@@ -16,7 +16,14 @@ from fireside.ml.classification.classifier_params import ClassifierParams, Train
 from fireside.ml.columns import column_label, read_numbers, read_vectors, read_weights
 from fireside.ml.linalg import VectorBlock
 
-__all__ = ["LabelledBlock", "check_values", "labelled_blocks", "read_features", "read_labels"]
+__all__ = [
+    "LabelledBlock",
+    "check_features",
+    "check_values",
+    "labelled_blocks",
+    "read_features",
+    "read_labels",
+]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -64,8 +71,13 @@ def read_features(stage: ClassifierParams, batch: pa.RecordBatch, *, size: int |
         InputError: a vector is null, of another size, or not finite.
     """
     block = read_vectors(stage, batch, stage.getFeaturesCol(), size=size)
-    check_values(stage, block, np.isfinite, "finite numbers")
+    check_features(stage, block)
     return block
+
+
+def check_features(stage: ClassifierParams, block: VectorBlock) -> None:
+    """Raise `InputError` where a feature is NaN or infinite."""
+    check_values(stage, block, np.isfinite, "finite numbers")
 
 
 def check_values(

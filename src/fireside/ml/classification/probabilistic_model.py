@@ -14,9 +14,10 @@ import pyarrow as pa
 from fireside.compute import Dataset
 from fireside.ml.base import Model
 from fireside.ml.classification.classifier_params import ProbabilisticParams
-from fireside.ml.classification.labelled_rows import read_features
+from fireside.ml.classification.labelled_rows import check_features, read_features
 from fireside.ml.linalg import Vector, VectorBlock
 from fireside.ml.linalg.vectors import as_vector
+from fireside.ml.row_function import Row, RowFunction, vector_reader
 from fireside.ml.row_transform import RowTransform
 
 __all__ = ["ProbabilisticClassificationModel", "predicted_classes", "softmax"]
@@ -73,15 +74,36 @@ class ProbabilisticClassificationModel(RowTransform, ProbabilisticParams, Model)
         return super()._transform(dataset)
 
     def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
-        raw = self._raw_predictions(read_features(self, batch, size=self.numFeatures))
-        probabilities = self._probabilities(raw)
-        classes = predicted_classes(raw, probabilities, self._thresholds())
+        raw, probabilities, classes = self._scored(read_features(self, batch, size=self.numFeatures))
         columns = {
-            self.getRawPredictionCol(): VectorBlock.from_dense(raw).to_arrow(),
-            self.getProbabilityCol(): VectorBlock.from_dense(probabilities).to_arrow(),
+            self.getRawPredictionCol(): raw.to_arrow(),
+            self.getProbabilityCol(): probabilities.to_arrow(),
             self.getPredictionCol(): pa.array(classes),
         }
         return [column for name, column in columns.items() if name]
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        read = vector_reader(schema, self.getFeaturesCol(), self.numFeatures)
+        names = self.getRawPredictionCol(), self.getProbabilityCol(), self.getPredictionCol()
+        if read is None:
+            return None
+
+        def function(row: Row) -> Row:
+            block = read(row)
+            check_features(self, block)
+            raw, probabilities, classes = self._scored(block)
+            values = (raw, probabilities, float(classes[0]))
+            row.update((name, value) for name, value in zip(names, values, strict=True) if name)
+            return row
+
+        return function
+
+    def _scored(self, block: VectorBlock) -> tuple[VectorBlock, VectorBlock, FloatArray]:
+        """Scores and probabilities, [N, C], and classes, float64[N]."""
+        raw = self._raw_predictions(block)
+        probabilities = self._probabilities(raw)
+        classes = predicted_classes(raw, probabilities, self._thresholds())
+        return VectorBlock.from_dense(raw), VectorBlock.from_dense(probabilities), classes
 
 
 def predicted_classes(

@@ -13,7 +13,7 @@ from fireside.ml.attributes import nominal_field
 from fireside.ml.base import Estimator, Model
 from fireside.ml.clustering.matrix import nearest_centres
 from fireside.ml.clustering.summary import KMeansSummary
-from fireside.ml.clustering.weighted_rows import FeatureParams, feature_matrix
+from fireside.ml.clustering.weighted_rows import FeatureParams, block_matrix, feature_matrix
 from fireside.ml.linalg import DenseVector, VectorBlock
 from fireside.ml.linalg.vectors import as_vector
 from fireside.ml.param import Getter, Param, ParamMap, Setter, TypeConverters, param
@@ -28,6 +28,7 @@ from fireside.ml.param.shared import (
 )
 from fireside.ml.param.validators import gt, in_array
 from fireside.ml.persistence import INT, VECTOR, SavedColumns
+from fireside.ml.row_function import Row, RowFunction, vector_reader
 from fireside.ml.row_transform import AppendsColumns, RowTransform
 from fireside.ml.schema import input_field, is_numeric, vector_field
 
@@ -176,6 +177,18 @@ class KMeansModel(RowTransform, KMeansParams, Model):
     def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
         matrix = feature_matrix(self, batch, size=self.numFeatures)
         return [pa.array(nearest_centres(matrix, self._centers).astype(np.int32))]
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        read = vector_reader(schema, self.getFeaturesCol(), self.numFeatures)
+        target = self.getPredictionCol()
+        if read is None:
+            return None
+
+        def function(row: Row) -> Row:
+            row[target] = int(nearest_centres(block_matrix(self, read(row)), self._centers)[0])
+            return row
+
+        return function
 
     def _rows(self) -> Sequence[Mapping[str, Any]]:
         return [

@@ -106,7 +106,11 @@ def feature_matrix(stage: FeatureParams, batch: pa.RecordBatch, *, size: int | N
     Raises:
         InputError: a vector is null, of another size, not finite, or (cosine) all zeros.
     """
-    block = read_vectors(stage, batch, stage.getFeaturesCol(), size=size)
+    return block_matrix(stage, read_vectors(stage, batch, stage.getFeaturesCol(), size=size))
+
+
+def block_matrix(stage: FeatureParams, block: VectorBlock) -> Matrix:
+    """`feature_matrix` of vectors that were read already."""
     label = column_label(stage, stage.getFeaturesCol())
     if not np.isfinite(block.values).all():
         row = int(block.rows()[np.argmin(np.isfinite(block.values))])

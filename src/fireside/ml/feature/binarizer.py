@@ -12,6 +12,7 @@ from fireside.ml.linalg.vector_type import is_vector_like
 from fireside.ml.multi_column import column_pairs
 from fireside.ml.param import Param, TypeConverters, accessors, param
 from fireside.ml.param.shared import HasInputCol, HasInputCols, HasOutputCol, HasOutputCols
+from fireside.ml.row_function import Row, RowFunction, usual_number, vector_reader
 from fireside.ml.row_transform import RowTransform
 from fireside.ml.schema import input_field, is_numeric
 
@@ -60,6 +61,21 @@ class Binarizer(RowTransform, HasInputCol, HasOutputCol, HasInputCols, HasOutput
                 above = as_floats(batch.column(source)) > threshold
                 columns.append(pa.array(above.astype(np.float64)))
         return columns
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        columns = [(*column, vector_reader(schema, column[0], None)) for column in self._columns()]
+        usual = all(read or usual_number(schema.field(source).type) for source, _, _, read in columns)
+
+        def function(row: Row) -> Row:
+            for source, target, threshold, read in columns:
+                if read:
+                    row[target] = binarized(read(row), threshold)
+                else:
+                    number = row[source]
+                    row[target] = float(number is not None and number > threshold)
+            return row
+
+        return function if usual else None
 
     def _columns(self) -> list[tuple[str, str, float]]:
         """Input, output and threshold of each column."""

@@ -1,5 +1,6 @@
 """Numbers to the indices of buckets."""
 
+import bisect
 import itertools
 from collections.abc import Sequence
 
@@ -16,6 +17,7 @@ from fireside.ml.multi_column import column_pairs
 from fireside.ml.param import Param, TypeConverters, accessors, param
 from fireside.ml.param.shared import HasInputCol, HasInputCols, HasOutputCol, HasOutputCols
 from fireside.ml.param.validators import Check, in_array
+from fireside.ml.row_function import Row, RowFunction, UnusualValue, present
 from fireside.ml.row_transform import RowTransform
 from fireside.ml.schema import input_field, is_numeric
 
@@ -87,6 +89,21 @@ class Bucketizer(RowTransform, HasInputCol, HasOutputCol, HasInputCols, HasOutpu
 
     def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
         return [self._buckets(batch, source, splits) for source, _, splits in self._columns()]
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        columns = self._columns()
+        usual = all(schema.field(source).type in (pa.float64(), pa.int64()) for source, *_ in columns)
+
+        def function(row: Row) -> Row:
+            for source, target, splits in columns:
+                number = present(row[source])
+                # Zeros of either sign differ here; NaN compares as false.
+                if number == 0 or not splits[0] <= number <= splits[-1]:
+                    raise UnusualValue
+                row[target] = float(min(bisect.bisect_right(splits, number), len(splits) - 1) - 1)
+            return row
+
+        return function if usual else None
 
     def _buckets(self, batch: pa.RecordBatch, column: str, splits: list[float]) -> pa.Array:
         values = batch.column(column)

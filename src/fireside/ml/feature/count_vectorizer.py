@@ -20,6 +20,7 @@ from fireside.ml.linalg import VectorBlock
 from fireside.ml.param import Getter, Param, Setter, TypeConverters, param
 from fireside.ml.param.validators import gt, gt_eq
 from fireside.ml.persistence import STRINGS, SavedColumns
+from fireside.ml.row_function import Row, RowFunction, block_of_entries, present
 from fireside.ml.row_transform import RowTransform
 
 __all__ = ["CountVectorizer", "CountVectorizerModel"]
@@ -138,6 +139,24 @@ class CountVectorizerModel(RowTransform, CountVectorizerParams, Model):
         if self.getBinary():
             counts.data[:] = 1.0
         return [VectorBlock.from_csr(counts).to_arrow()]
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        source, target, size = self.getInputCol(), self.getOutputCol(), len(self.vocabulary)
+        places = {term: place for place, term in reversed(list(enumerate(self.vocabulary)))}
+        minimum, binary = self.getMinTF(), self.getBinary()
+
+        def function(row: Row) -> Row:
+            terms = present(row[source])
+            counts: dict[int, float] = {}
+            for term in terms:
+                if (place := places.get(term)) is not None:
+                    counts[place] = counts.get(place, 0.0) + 1.0
+            least = minimum if minimum >= 1 else minimum * len(terms)
+            kept = {place: 1.0 if binary else count for place, count in counts.items() if count >= least}
+            row[target] = block_of_entries(size, kept)
+            return row
+
+        return function if schema.field(source).type == STRING_LIST else None
 
 
 def learn_vocabulary(collective: Collective, rows: Dataset, stage: CountVectorizer) -> Mapping[str, Any]:

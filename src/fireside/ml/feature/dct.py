@@ -1,19 +1,15 @@
 """The discrete cosine transform."""
 
-import pyarrow as pa
-
 from fireside.core.extras import require
 from fireside.ml.base import Transformer
-from fireside.ml.columns import read_vectors
-from fireside.ml.feature.unary import VectorColumn
+from fireside.ml.feature.unary import VectorTransform
 from fireside.ml.linalg import VectorBlock
 from fireside.ml.param import Param, TypeConverters, accessors, param
-from fireside.ml.row_transform import RowTransform
 
 __all__ = ["DCT"]
 
 
-class DCT(RowTransform, VectorColumn, Transformer):
+class DCT(VectorTransform, Transformer):
     """The orthonormal DCT-II of each vector, or its inverse; results are dense.
 
     X_k = s_k sum_n x_n cos(pi k (2 n + 1) / (2 D)), s_0 = sqrt(1 / D), other s_k = sqrt(2 / D).
@@ -28,9 +24,9 @@ class DCT(RowTransform, VectorColumn, Transformer):
     )
     getInverse, setInverse = accessors(inverse)
 
-    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
+    def _transformed(self, block: VectorBlock) -> VectorBlock:
         fft = require("scipy.fft", extra="ml")
-        x_ND = read_vectors(self, batch, self.getInputCol()).to_dense()
+        x_ND = block.to_dense()
         if x_ND.shape[1]:
             x_ND = (fft.idct if self.getInverse() else fft.dct)(x_ND, type=2, norm="ortho", axis=1)
-        return [VectorBlock.from_dense(x_ND).to_arrow()]
+        return VectorBlock.from_dense(x_ND)

@@ -1,19 +1,16 @@
 """Multiplying vectors entry by entry."""
 
-import pyarrow as pa
-
 from fireside.core.errors import InputError
 from fireside.ml.base import Transformer
-from fireside.ml.columns import column_label, read_vectors
-from fireside.ml.feature.unary import VectorColumn
-from fireside.ml.linalg import Vector
+from fireside.ml.columns import column_label
+from fireside.ml.feature.unary import VectorTransform
+from fireside.ml.linalg import Vector, VectorBlock
 from fireside.ml.param import Param, TypeConverters, accessors, param
-from fireside.ml.row_transform import RowTransform
 
 __all__ = ["ElementwiseProduct"]
 
 
-class ElementwiseProduct(RowTransform, VectorColumn, Transformer):
+class ElementwiseProduct(VectorTransform, Transformer):
     """Multiplies each vector by `scalingVec`, entry by entry; sparse vectors stay sparse.
 
     >>> from fireside.ml.linalg import Vectors
@@ -28,12 +25,11 @@ class ElementwiseProduct(RowTransform, VectorColumn, Transformer):
     def _vector_size(self) -> int:
         return len(self.getScalingVec())
 
-    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
+    def _transformed(self, block: VectorBlock) -> VectorBlock:
         factors = self.getScalingVec().toArray()
-        block = read_vectors(self, batch, self.getInputCol())
         if block.size != len(factors):
             raise InputError(
                 f"{column_label(self, self.getInputCol())} holds vectors of size {block.size}, but "
                 f"scalingVec has {len(factors)} entries: give it one for each entry"
             )
-        return [block.scaled(factors).to_arrow()]
+        return block.scaled(factors)

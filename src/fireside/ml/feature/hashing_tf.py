@@ -10,13 +10,17 @@ from fireside.ml.attributes import vector_field_of
 from fireside.ml.base import Transformer
 from fireside.ml.columns import column_without_nulls
 from fireside.ml.feature.text.lists import split_lists
-from fireside.ml.feature.unary import OneColumn
+from fireside.ml.feature.unary import STRING_LIST, OneColumn
 from fireside.ml.linalg import VectorBlock
 from fireside.ml.param import Param, TypeConverters, accessors, param
 from fireside.ml.param.validators import gt
+from fireside.ml.row_function import Row, RowFunction, block_of_entries, present
 from fireside.ml.row_transform import RowTransform
 
 __all__ = ["HashingTF"]
+
+MAX_KNOWN_TERMS = 1 << 16
+"""So many terms are remembered with their bucket where rows come one by one."""
 
 
 def _is_term_list(kind: pa.DataType) -> bool:
@@ -69,6 +73,28 @@ class HashingTF(RowTransform, OneColumn, Transformer):
         if self.getBinary():
             counts.data[:] = 1.0
         return [VectorBlock.from_csr(counts).to_arrow()]
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        source, target = self.getInputCol(), self.getOutputCol()
+        size, binary = self.getNumFeatures(), self.getBinary()
+        known: dict[str | None, int] = {}
+
+        def function(row: Row) -> Row:
+            nonlocal known
+            if len(known) > MAX_KNOWN_TERMS:
+                # Another thread may still read the old one.
+                known = {}
+            terms, buckets = present(row[source]), known
+            if new := [term for term in dict.fromkeys(terms) if term not in buckets]:
+                buckets.update(zip(new, self._buckets(pa.array(new, pa.string())).tolist(), strict=True))
+            counts: dict[int, float] = {}
+            for term in terms:
+                bucket = buckets[term]
+                counts[bucket] = 1.0 if binary else counts.get(bucket, 0.0) + 1.0
+            row[target] = block_of_entries(size, counts)
+            return row
+
+        return function if schema.field(source).type == STRING_LIST else None
 
     def _buckets(self, terms: pa.Array) -> Any:
         from fireside.ml.feature.text.murmur3 import hash_terms

@@ -5,18 +5,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from fireside.compute import Collective, Dataset, gang
 from fireside.core.errors import InputError
 from fireside.ml.base import Estimator, Model
 from fireside.ml.columns import read_vectors
-from fireside.ml.feature.unary import VectorColumn
+from fireside.ml.feature.unary import VectorColumn, VectorTransform
 from fireside.ml.linalg import DenseVector, Vector, VectorBlock
 from fireside.ml.param import Getter, Param, Setter, TypeConverters, param
 from fireside.ml.param.validators import gt_eq
 from fireside.ml.persistence import LONG, LONGS, VECTOR, SavedColumns
-from fireside.ml.row_transform import RowTransform
 
 __all__ = ["IDF", "IDFModel"]
 
@@ -52,7 +50,7 @@ class IDF(IDFParams, Estimator["IDFModel"]):
         return model._fitted_by(self)
 
 
-class IDFModel(RowTransform, IDFParams, Model):
+class IDFModel(VectorTransform, IDFParams, Model):
     """Multiplies each entry by the weight of its term.
 
     Attributes:
@@ -75,9 +73,11 @@ class IDFModel(RowTransform, IDFParams, Model):
     def _vector_size(self) -> int:
         return len(self.idf)
 
-    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
-        block = read_vectors(self, batch, self.getInputCol(), size=len(self.idf))
-        return [block.scaled(self.idf.array).to_arrow()]
+    def _fitted_size(self) -> int:
+        return len(self.idf)
+
+    def _transformed(self, block: VectorBlock) -> VectorBlock:
+        return block.scaled(self.idf.array)
 
 
 def count_documents(collective: Collective, rows: Dataset, stage: IDF) -> Mapping[str, Any]:

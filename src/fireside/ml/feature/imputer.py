@@ -31,6 +31,7 @@ from fireside.ml.param.validators import in_array
 from fireside.ml.persistence import DOUBLE, SavedColumns
 from fireside.ml.persistence.metadata import Metadata
 from fireside.ml.quantile_summary import QuantileSummary, merge_summaries
+from fireside.ml.row_function import Row, RowFunction, usual_number
 from fireside.ml.schema import append_fields, input_field, is_numeric
 
 __all__ = ["Imputer", "ImputerModel"]
@@ -124,6 +125,27 @@ class ImputerModel(ImputerParams, Model):
     def _transform(self, dataset: Dataset) -> Dataset:
         schema = self.transformSchema(dataset.schema)
         return map_batches(dataset, functools.partial(imputed_batch, self, schema), schema)
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        pairs, missing = column_pairs(self), self.getMissingValue()
+        if not all(usual_number(schema.field(source).type) for source, _ in pairs):
+            return None
+        filling = {
+            source: surrogate_of(schema.field(source).type, self._surrogate(source)).as_py()
+            for source, _ in pairs
+        }
+
+        def is_missing(value: Any) -> bool:
+            # NaN is no equal of itself.
+            return value is None or value == missing or (missing != missing and value != value)
+
+        def function(row: Row) -> Row:
+            values = [(target, source, row[source]) for source, target in pairs]
+            for target, source, value in values:
+                row[target] = filling[source] if is_missing(value) else value
+            return row
+
+        return function
 
     def _surrogate(self, column: str) -> float:
         if column not in self._surrogates:

@@ -3,17 +3,14 @@
 from typing import ClassVar
 
 import numpy as np
-import pyarrow as pa
 
 from fireside.compute import Dataset
 from fireside.ml.base import Estimator, Model
-from fireside.ml.columns import read_vectors
 from fireside.ml.feature.extremes import fit_extremes
-from fireside.ml.feature.unary import VectorColumn
-from fireside.ml.linalg import Vector
+from fireside.ml.feature.unary import VectorColumn, VectorTransform
+from fireside.ml.linalg import Vector, VectorBlock
 from fireside.ml.linalg.vectors import compressed_vector
 from fireside.ml.persistence import VECTOR, SavedColumns
-from fireside.ml.row_transform import RowTransform
 
 __all__ = ["MaxAbsScaler", "MaxAbsScalerModel"]
 
@@ -32,7 +29,7 @@ class MaxAbsScaler(VectorColumn, Estimator["MaxAbsScalerModel"]):
         return MaxAbsScalerModel(compressed_vector(largest))._fitted_by(self)
 
 
-class MaxAbsScalerModel(RowTransform, VectorColumn, Model):
+class MaxAbsScalerModel(VectorTransform, Model):
     """Divides each feature by its largest magnitude; sparse vectors stay sparse.
 
     Attributes:
@@ -51,7 +48,9 @@ class MaxAbsScalerModel(RowTransform, VectorColumn, Model):
     def _vector_size(self) -> int:
         return len(self.maxAbs)
 
-    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
-        block = read_vectors(self, batch, self.getInputCol(), size=len(self.maxAbs))
+    def _fitted_size(self) -> int:
+        return len(self.maxAbs)
+
+    def _transformed(self, block: VectorBlock) -> VectorBlock:
         largest = self.maxAbs.toArray()
-        return [block.scaled(1.0 / np.where(largest == 0, 1.0, largest)).to_arrow()]
+        return block.scaled(1.0 / np.where(largest == 0, 1.0, largest))

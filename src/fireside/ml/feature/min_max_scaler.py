@@ -9,15 +9,13 @@ import pyarrow as pa
 from fireside.compute import Dataset
 from fireside.core.errors import InputError
 from fireside.ml.base import Estimator, Model
-from fireside.ml.columns import read_vectors
 from fireside.ml.feature.extremes import fit_extremes
 from fireside.ml.feature.text.java_numbers import java_double
-from fireside.ml.feature.unary import VectorColumn
+from fireside.ml.feature.unary import VectorColumn, VectorTransform
 from fireside.ml.linalg import Vector, VectorBlock
 from fireside.ml.linalg.vectors import compressed_vector
 from fireside.ml.param import Param, TypeConverters, accessors, param
 from fireside.ml.persistence import VECTOR, SavedColumns
-from fireside.ml.row_transform import RowTransform
 
 __all__ = ["MinMaxScaler", "MinMaxScalerModel"]
 
@@ -53,7 +51,7 @@ class MinMaxScaler(MinMaxScalerParams, Estimator["MinMaxScalerModel"]):
         return model._fitted_by(self)
 
 
-class MinMaxScalerModel(RowTransform, MinMaxScalerParams, Model):
+class MinMaxScalerModel(VectorTransform, MinMaxScalerParams, Model):
     """Moves each feature linearly to the range from `min` to `max`; one that never varies goes to its middle.
 
     Zeros become other numbers, so sparse vectors become dense, unless the result has many zeros. NaN stays.
@@ -79,11 +77,13 @@ class MinMaxScalerModel(RowTransform, MinMaxScalerParams, Model):
     def _vector_size(self) -> int:
         return len(self.originalMin)
 
-    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
-        block = read_vectors(self, batch, self.getInputCol(), size=len(self.originalMin))
+    def _fitted_size(self) -> int:
+        return len(self.originalMin)
+
+    def _transformed(self, block: VectorBlock) -> VectorBlock:
         lowest, highest = self.originalMin.toArray(), self.originalMax.toArray()
         scaled_ND = rescaled(block.to_dense(), lowest, highest, low=self.getMin(), high=self.getMax())
-        return [VectorBlock.from_dense(scaled_ND).compressed().to_arrow()]
+        return VectorBlock.from_dense(scaled_ND).compressed()
 
 
 def rescaled(

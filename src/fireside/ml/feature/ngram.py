@@ -10,6 +10,7 @@ from fireside.ml.feature.text.lists import join_lists, split_lists
 from fireside.ml.feature.unary import STRING_LIST, WordsColumn
 from fireside.ml.param import Param, TypeConverters, accessors, param
 from fireside.ml.param.validators import gt_eq
+from fireside.ml.row_function import Row, RowFunction, present
 from fireside.ml.row_transform import RowTransform
 
 __all__ = ["NGram"]
@@ -38,3 +39,13 @@ class NGram(RowTransform, WordsColumn, Transformer):
         words = words.fill_null("null")
         parts = [words.take(pa.array(first + step)) for step in range(n)]
         return [join_lists(ends, pc.binary_join_element_wise(*parts, " ") if n > 1 else parts[0])]
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        source, target, n = self.getInputCol(), self.getOutputCol(), self.getN()
+
+        def function(row: Row) -> Row:
+            words = ["null" if word is None else word for word in present(row[source])]
+            row[target] = [" ".join(words[place : place + n]) for place in range(len(words) - n + 1)]
+            return row
+
+        return function if schema.field(source).type == STRING_LIST else None

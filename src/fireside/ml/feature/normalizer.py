@@ -2,20 +2,17 @@
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from fireside.ml.base import Transformer
-from fireside.ml.columns import read_vectors
-from fireside.ml.feature.unary import VectorColumn
+from fireside.ml.feature.unary import VectorTransform
 from fireside.ml.linalg import VectorBlock
 from fireside.ml.param import Param, TypeConverters, accessors, param
 from fireside.ml.param.validators import gt_eq
-from fireside.ml.row_transform import RowTransform
 
 __all__ = ["Normalizer"]
 
 
-class Normalizer(RowTransform, VectorColumn, Transformer):
+class Normalizer(VectorTransform, Transformer):
     """Divides each vector by its p-norm; a vector of zeros stays as it is.
 
     >>> from fireside.ml.linalg import Vectors
@@ -28,11 +25,10 @@ class Normalizer(RowTransform, VectorColumn, Transformer):
     )
     getP, setP = accessors(p)
 
-    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
-        block = read_vectors(self, batch, self.getInputCol())
+    def _transformed(self, block: VectorBlock) -> VectorBlock:
         norms = row_norms(block, self.getP())
         divisors = np.where(norms == 0, 1.0, norms)
-        return [block.with_values(block.values / np.repeat(divisors, np.diff(block.indptr))).to_arrow()]
+        return block.with_values(block.values / np.repeat(divisors, np.diff(block.indptr)))
 
 
 def row_norms(block: VectorBlock, p: float) -> npt.NDArray[np.float64]:

@@ -18,6 +18,7 @@ from fireside.ml.param import Param, TypeConverters, accessors, param
 from fireside.ml.param.shared import HasInputCol, HasInputCols, HasOutputCol, HasOutputCols
 from fireside.ml.param.validators import in_array
 from fireside.ml.persistence import INTS, SavedColumns
+from fireside.ml.row_function import Row, RowFunction, UnusualValue, present, usual_number
 from fireside.ml.row_transform import AppendsColumns, RowTransform
 from fireside.ml.schema import input_field, is_numeric
 
@@ -122,6 +123,22 @@ class OneHotEncoderModel(RowTransform, OneHotEncoderParams, Model):
             )
         length = size + keeps - drops
         return with_nulls(one_hot(np.where(seen, indices, size), max(length, 0)).to_arrow(), null)
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        columns, keeps, drops = self._columns(), self.getHandleInvalid() == "keep", self.getDropLast()
+
+        def function(row: Row) -> Row:
+            for source, target, size in columns:
+                index = present(row[source])
+                if not 0 <= index < size:
+                    if not keeps:
+                        raise UnusualValue
+                    index = size
+                row[target] = one_hot(np.array([index], np.float64), max(size + keeps - drops, 0))
+            return row
+
+        usual = all(usual_number(schema.field(source).type) for source, *_ in columns)
+        return function if usual else None
 
     def _entry_names(self, source: str, names: Sequence[str] | None, size: int) -> list[str]:
         keeps, drops = self.getHandleInvalid() == "keep", self.getDropLast()

@@ -5,19 +5,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from fireside.compute import Collective, Dataset, gang
 from fireside.core.errors import InputError
 from fireside.core.extras import require
 from fireside.ml.base import Estimator, Model
 from fireside.ml.columns import column_label, read_vectors
-from fireside.ml.feature.unary import VectorColumn
+from fireside.ml.feature.unary import VectorColumn, VectorTransform
 from fireside.ml.linalg import DenseMatrix, DenseVector, Matrix, Vector, VectorBlock
 from fireside.ml.param import Getter, Param, Setter, TypeConverters, param
 from fireside.ml.param.validators import gt
 from fireside.ml.persistence import MATRIX, VECTOR, SavedColumns
-from fireside.ml.row_transform import RowTransform
 
 __all__ = ["PCA", "PCAModel"]
 
@@ -74,7 +72,7 @@ class PCA(PCAParams, Estimator["PCAModel"]):
         return PCAModel(pc, DenseVector(shares[:components]))._fitted_by(self)
 
 
-class PCAModel(RowTransform, PCAParams, Model):
+class PCAModel(VectorTransform, PCAParams, Model):
     """Projects vectors onto the components; rows are not centred, as in Spark. Results are dense.
 
     Attributes:
@@ -95,9 +93,11 @@ class PCAModel(RowTransform, PCAParams, Model):
     def _vector_size(self) -> int:
         return self.pc.numCols
 
-    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
-        block = read_vectors(self, batch, self.getInputCol(), size=self.pc.numRows)
-        return [projected(block, self.pc.toArray()).to_arrow()]
+    def _fitted_size(self) -> int:
+        return self.pc.numRows
+
+    def _transformed(self, block: VectorBlock) -> VectorBlock:
+        return projected(block, self.pc.toArray())
 
 
 def covariance(collective: Collective, rows: Dataset, stage: PCA) -> Mapping[str, Any]:

@@ -9,10 +9,11 @@ from fireside.ml.base import Transformer
 from fireside.ml.columns import column_without_nulls
 from fireside.ml.feature.text.java_regex import compile_java, split_as_java
 from fireside.ml.feature.text.lists import join_lists
-from fireside.ml.feature.text.lower_case import lower_case
+from fireside.ml.feature.text.lower_case import lower_case, lower_one
 from fireside.ml.feature.unary import OneColumn
 from fireside.ml.param import Param, TypeConverters, accessors, param
 from fireside.ml.param.validators import gt_eq
+from fireside.ml.row_function import Row, RowFunction, present
 from fireside.ml.row_transform import RowTransform
 from fireside.ml.schema import is_string
 
@@ -63,14 +64,26 @@ class RegexTokenizer(RowTransform, OneColumn, Transformer):
             # Runs of a class are what lies between runs of all other characters.
             table = np.logical_not(known[0])
             return [join_lists(*split_column(text, table, runs=True, minimum=max(1, minimum)))]
-        compiled = compile_java(pattern)
-        if gaps:
-            rows = [split_as_java(compiled, row) for row in text.to_pylist()]
+        return [pa.array([self._tokens(row) for row in text.to_pylist()], pa.list_(pa.string()))]
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        source, target, lowers = self.getInputCol(), self.getOutputCol(), self.getToLowercase()
+
+        def function(row: Row) -> Row:
+            text = present(row[source])
+            row[target] = self._tokens(lower_one(text) if lowers else text)
+            return row
+
+        return function if is_string(schema.field(source).type) else None
+
+    def _tokens(self, text: str) -> list[str]:
+        """The tokens of one text, already in the case wanted."""
+        pattern, minimum = compile_java(self.getPattern()), self.getMinTokenLength()
+        if self.getGaps():
+            tokens = split_as_java(pattern, text)
         else:
-            rows = [[match.group() for match in compiled.finditer(row)] for row in text.to_pylist()]
-        return [
-            pa.array([[t for t in row if _java_length(t) >= minimum] for row in rows], pa.list_(pa.string()))
-        ]
+            tokens = [match.group() for match in pattern.finditer(text)]
+        return [token for token in tokens if _java_length(token) >= minimum]
 
 
 def _java_length(token: str) -> int:

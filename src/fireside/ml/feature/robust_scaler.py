@@ -10,7 +10,7 @@ from fireside.compute import Collective, Dataset, gang
 from fireside.core.errors import InputError
 from fireside.ml.base import Estimator, Model
 from fireside.ml.columns import column_label, read_vectors
-from fireside.ml.feature.unary import VectorColumn
+from fireside.ml.feature.unary import VectorColumn, VectorTransform
 from fireside.ml.linalg import Vector, VectorBlock
 from fireside.ml.linalg.vectors import compressed_vector
 from fireside.ml.param import Getter, Param, Setter, TypeConverters, param
@@ -18,7 +18,6 @@ from fireside.ml.param.shared import HasRelativeError
 from fireside.ml.param.validators import Check
 from fireside.ml.persistence import VECTOR, SavedColumns
 from fireside.ml.quantile_summary import QuantileSummary, merge_summaries
-from fireside.ml.row_transform import RowTransform
 
 __all__ = ["RobustScaler", "RobustScalerModel"]
 
@@ -84,7 +83,7 @@ class RobustScaler(RobustScalerParams, Estimator["RobustScalerModel"]):
         return model._fitted_by(self)
 
 
-class RobustScalerModel(RowTransform, RobustScalerParams, Model):
+class RobustScalerModel(VectorTransform, RobustScalerParams, Model):
     """Subtracts medians and divides by ranges; a feature whose range is 0 becomes 0.
 
     Attributes:
@@ -109,13 +108,15 @@ class RobustScalerModel(RowTransform, RobustScalerParams, Model):
     def _vector_size(self) -> int:
         return len(self.median)
 
-    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
-        block = read_vectors(self, batch, self.getInputCol(), size=len(self.median))
+    def _fitted_size(self) -> int:
+        return len(self.median)
+
+    def _transformed(self, block: VectorBlock) -> VectorBlock:
         spread = self.range.toArray()
         scale = np.divide(1.0, spread, out=np.zeros(len(spread)), where=spread != 0)
         if self.getWithCentering():
             block = VectorBlock.from_dense(block.to_dense() - self.median.toArray())
-        return [(block.scaled(scale) if self.getWithScaling() else block).to_arrow()]
+        return block.scaled(scale) if self.getWithScaling() else block
 
 
 def feature_quantiles(collective: Collective, rows: Dataset, stage: RobustScaler) -> Mapping[str, Any]:

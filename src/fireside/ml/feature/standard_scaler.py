@@ -5,18 +5,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from fireside.compute import Collective, Dataset, gang
 from fireside.core.errors import InputError
 from fireside.ml.base import Estimator, Model
 from fireside.ml.columns import read_vectors
-from fireside.ml.feature.unary import VectorColumn
+from fireside.ml.feature.unary import VectorColumn, VectorTransform
 from fireside.ml.linalg import Vector, VectorBlock
 from fireside.ml.linalg.vectors import compressed_vector
 from fireside.ml.param import Getter, Param, Setter, TypeConverters, param
 from fireside.ml.persistence import VECTOR, SavedColumns
-from fireside.ml.row_transform import RowTransform
 
 __all__ = ["StandardScaler", "StandardScalerModel"]
 
@@ -56,7 +54,7 @@ class StandardScaler(StandardScalerParams, Estimator["StandardScalerModel"]):
         return StandardScalerModel(compressed_vector(std), compressed_vector(found["mean"]))._fitted_by(self)
 
 
-class StandardScalerModel(RowTransform, StandardScalerParams, Model):
+class StandardScalerModel(VectorTransform, StandardScalerParams, Model):
     """Subtracts means and divides by standard deviations; a feature that never varies becomes 0.
 
     Attributes:
@@ -80,16 +78,16 @@ class StandardScalerModel(RowTransform, StandardScalerParams, Model):
     def _vector_size(self) -> int:
         return len(self.mean)
 
-    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
-        block = read_vectors(self, batch, self.getInputCol(), size=len(self.mean))
+    def _fitted_size(self) -> int:
+        return len(self.mean)
+
+    def _transformed(self, block: VectorBlock) -> VectorBlock:
         std = self.std.toArray()
         scale = np.divide(1.0, std, out=np.zeros(len(std)), where=std != 0)
         if self.getWithMean():
             centred = block.to_dense() - self.mean.toArray()
-            return [VectorBlock.from_dense(centred * scale if self.getWithStd() else centred).to_arrow()]
-        if self.getWithStd():
-            block = block.scaled(scale)
-        return [block.to_arrow()]
+            return VectorBlock.from_dense(centred * scale if self.getWithStd() else centred)
+        return block.scaled(scale) if self.getWithStd() else block
 
 
 def moments(collective: Collective, rows: Dataset, stage: StandardScaler) -> Mapping[str, Any]:

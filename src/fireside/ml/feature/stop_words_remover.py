@@ -8,11 +8,12 @@ from fireside.ml.base import Transformer
 from fireside.ml.columns import column_without_nulls
 from fireside.ml.feature.stop_words import load_stop_words
 from fireside.ml.feature.text.lists import filter_lists, split_lists
-from fireside.ml.feature.text.lower_case import lower_case
+from fireside.ml.feature.text.lower_case import lower_case, lower_one
 from fireside.ml.feature.unary import STRING_LIST
 from fireside.ml.multi_column import column_pairs
 from fireside.ml.param import Param, TypeConverters, accessors, param
 from fireside.ml.param.shared import HasInputCol, HasInputCols, HasOutputCol, HasOutputCols
+from fireside.ml.row_function import Row, RowFunction, present
 from fireside.ml.row_transform import RowTransform
 from fireside.ml.schema import input_field, is_string_list
 
@@ -71,3 +72,16 @@ class StopWordsRemover(RowTransform, HasInputCol, HasOutputCol, HasInputCols, Ha
         codes = distinct.indices.fill_null(len(is_stop)).to_numpy(zero_copy_only=False)
         kept = np.append(np.logical_not(is_stop), True)[codes]
         return filter_lists(bounds, words, kept)
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        pairs = column_pairs(self)
+        folded = str if self.getCaseSensitive() else lower_one
+        stop = {folded(word) for word in self.getStopWords()}
+
+        def function(row: Row) -> Row:
+            for source, target in pairs:
+                words = present(row[source])
+                row[target] = [word for word in words if word is None or folded(word) not in stop]
+            return row
+
+        return function if all(schema.field(source).type == STRING_LIST for source, _ in pairs) else None

@@ -22,6 +22,7 @@ from fireside.ml.param import Getter, Param, Setter, TypeConverters, accessors, 
 from fireside.ml.param.shared import HasInputCol, HasInputCols, HasOutputCol, HasOutputCols
 from fireside.ml.param.validators import in_array
 from fireside.ml.persistence import STRING_LISTS, SavedColumns
+from fireside.ml.row_function import Row, RowFunction, UnusualValue, present
 from fireside.ml.row_transform import AppendsColumns, RowTransform
 from fireside.ml.schema import input_field, is_numeric, is_string
 
@@ -155,6 +156,23 @@ class StringIndexerModel(RowTransform, StringIndexerParams, Model):
             _indices(batch.column(source), labels).fill_null(len(labels)).cast(pa.float64())
             for source, _, labels in self._columns(batch.schema)
         ]
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        columns = [
+            (source, target, {label: float(place) for place, label in enumerate(labels)}, float(len(labels)))
+            for source, target, labels in self._columns(schema)
+        ]
+        keeps = self.getHandleInvalid() == "keep"
+
+        def function(row: Row) -> Row:
+            for source, target, places, unseen in columns:
+                place = places.get(present(row[source]), unseen)
+                if place == unseen and not keeps:
+                    raise UnusualValue
+                row[target] = place
+            return row
+
+        return function if all(is_string(schema.field(source).type) for source, *_ in columns) else None
 
     def _columns(self, schema: pa.Schema) -> list[tuple[str, str, list[str]]]:
         """Input, output and labels of the columns that are there."""

@@ -7,9 +7,11 @@ import pyarrow as pa
 
 from fireside.ml.base import Transformer
 from fireside.ml.columns import column_without_nulls
+from fireside.ml.feature.text.java_regex import compile_java, split_as_java
 from fireside.ml.feature.text.lists import join_lists
-from fireside.ml.feature.text.lower_case import lower_case
+from fireside.ml.feature.text.lower_case import lower_case, lower_one
 from fireside.ml.feature.unary import OneColumn
+from fireside.ml.row_function import Row, RowFunction, present
 from fireside.ml.row_transform import RowTransform
 from fireside.ml.schema import is_string
 
@@ -34,3 +36,12 @@ class Tokenizer(RowTransform, OneColumn, Transformer):
         space = np.isin(np.arange(256), np.frombuffer(b" \t\n\x0b\f\r", np.uint8))
         bounds, tokens = split_column(lower_case(text), space, runs=False, minimum=0)
         return [join_lists(bounds, tokens)]
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        source, target, space = self.getInputCol(), self.getOutputCol(), compile_java("\\s")
+
+        def function(row: Row) -> Row:
+            row[target] = split_as_java(space, lower_one(present(row[source])))
+            return row
+
+        return function if is_string(schema.field(source).type) else None

@@ -1,16 +1,20 @@
 """Stages of this package that turn one column into one other, for their params and checks."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
 import pyarrow as pa
 
 from fireside.ml.attributes import vector_field_of
+from fireside.ml.columns import read_vectors
+from fireside.ml.linalg import VectorBlock
 from fireside.ml.param.shared import HasInputCol, HasOutputCol
-from fireside.ml.row_transform import AppendsColumns
+from fireside.ml.row_function import RowFunction, vector_function
+from fireside.ml.row_transform import AppendsColumns, RowTransform
 from fireside.ml.schema import input_field, is_string_list, vector_field
 
-__all__ = ["STRING_LIST", "OneColumn", "VectorColumn", "WordsColumn"]
+__all__ = ["STRING_LIST", "OneColumn", "VectorColumn", "VectorTransform", "WordsColumn"]
 
 STRING_LIST = pa.list_(pa.string())
 
@@ -47,3 +51,23 @@ class VectorColumn(AppendsColumns, HasInputCol, HasOutputCol):
     def _output_fields(self, schema: pa.Schema) -> list[pa.Field]:
         vector_field(self, schema, self.getInputCol())
         return [vector_field_of(self.getOutputCol(), self._vector_size())]
+
+
+class VectorTransform(RowTransform, VectorColumn):
+    """Turns each vector into another, by a function of blocks."""
+
+    def _fitted_size(self) -> int | None:
+        """The size that the vectors must have; `None` where any will do."""
+        return None
+
+    @abstractmethod
+    def _transformed(self, block: VectorBlock) -> VectorBlock:
+        """The vectors of a block, [N, D], as those that are appended."""
+
+    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
+        block = read_vectors(self, batch, self.getInputCol(), size=self._fitted_size())
+        return [self._transformed(block).to_arrow()]
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        column = self.getInputCol()
+        return vector_function(schema, column, self.getOutputCol(), self._fitted_size(), self._transformed)

@@ -1,5 +1,7 @@
 """Putting numbers and vectors side by side into one vector."""
 
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,14 @@ from fireside.ml.linalg.vector_type import is_vector_like
 from fireside.ml.param import Param, TypeConverters, accessors, param
 from fireside.ml.param.shared import HasInputCols, HasOutputCol
 from fireside.ml.param.validators import in_array
+from fireside.ml.row_function import (
+    Row,
+    RowFunction,
+    UnusualValue,
+    present,
+    usual_number,
+    vector_reader,
+)
 from fireside.ml.row_transform import RowTransform
 from fireside.ml.schema import input_field, is_numeric
 
@@ -84,6 +94,21 @@ class VectorAssembler(RowTransform, HasInputCols, HasOutputCol, Transformer):
         parts = [self._part(batch, column) for column in self.getInputCols()]
         return [side_by_side(parts, batch.num_rows).compressed().to_arrow()]
 
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        columns, target = self.getInputCols(), self.getOutputCol()
+        readers = [_part_reader(schema, column) for column in columns]
+        keeps = self.getHandleInvalid() == "keep"
+
+        def function(row: Row) -> Row:
+            parts = [read(row) for read in readers if read is not None]
+            block = joined(parts)
+            if not keeps and np.isnan(block.values).any():
+                raise UnusualValue
+            row[target] = block.compressed()
+            return row
+
+        return function if columns and None not in readers else None
+
     def _part(self, batch: pa.RecordBatch, column: str) -> VectorBlock:
         values = batch.column(column)
         if not is_vector_like(values.type):
@@ -106,6 +131,42 @@ def side_by_side(parts: list[VectorBlock], rows: int) -> VectorBlock:
     matrix = hstack([part.to_csr() for part in parts], format="csr")
     matrix.sort_indices()
     return VectorBlock.from_csr(matrix)
+
+
+def joined(parts: Sequence[float | VectorBlock]) -> VectorBlock:
+    """One vector of numbers and of blocks of one vector each, side by side.
+
+    >>> joined([7.0, VectorBlock.from_dense(np.array([[1.0, 2.0]]))]).to_dense()
+    array([[7., 1., 2.]])
+    """
+    values, indices, size, is_dense = [], [], 0, True
+    for part in parts:
+        if isinstance(part, float):
+            values.append(np.array([part]))
+            indices.append(np.array([size], np.int32))
+            size += 1
+        else:
+            values.append(part.values)
+            indices.append(part.indices + np.int32(size))
+            is_dense &= bool(part.is_dense[0])
+            size += part.size
+    flat = np.concatenate(values)
+    places = None if is_dense else np.concatenate(indices)
+    return VectorBlock(size, np.array([0, len(flat)]), flat, places)
+
+
+def _part_reader(schema: pa.Schema, column: str) -> Callable[[Row], float | VectorBlock] | None:
+    if usual_number(schema.field(column).type):
+        return functools.partial(_read_number, column)
+    return vector_reader(schema, column, None)
+
+
+def _read_number(column: str, row: Row) -> float:
+    number = present(row[column])
+    # Beyond it integers are not exact as float64, which is an error.
+    if type(number) is int and abs(number) > 2**53:
+        raise UnusualValue
+    return float(number)
 
 
 def valid_rows(column: pa.Array) -> npt.NDArray[np.bool_]:

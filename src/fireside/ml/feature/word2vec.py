@@ -19,6 +19,7 @@ from fireside.core.extras import require
 from fireside.ml.attributes import vector_field_of
 from fireside.ml.base import Estimator, Model
 from fireside.ml.columns import column_label, column_without_nulls
+from fireside.ml.feature.content_hashes import column_hashes, keyed
 from fireside.ml.feature.text.lists import split_lists
 from fireside.ml.feature.unary import STRING_LIST, WordsColumn
 from fireside.ml.gather import gather_table
@@ -76,9 +77,10 @@ class Word2VecParams(WordsColumn, HasMaxIter, HasSeed):
 class Word2Vec(Word2VecParams, Estimator["Word2VecModel"]):
     """Learns vectors of words by skip-gram with hierarchical softmax.
 
-    Equal seeds give equal vectors, also where the rows are spread over processes in the same order: each
-    process holds the sentences as numbers, and trains its share of the `numPartitions` parts. Words that
-    occur equally often are in alphabetical order, which in Spark is left to chance.
+    Equal seeds give equal vectors, in whatever order and on however many processes the rows lie: sentences
+    are shuffled by their content and the seed, and words that occur equally often are in alphabetical order.
+    Spark leaves both to chance. Each process holds the sentences as numbers, and trains its share of the
+    `numPartitions` parts.
 
     >>> rows = {"words": [["ember", "hearth"], ["ember", "ash"]]}
     >>> model = Word2Vec(inputCol="words", outputCol="v", vectorSize=4, minCount=1, seed=3).fit(rows)
@@ -268,7 +270,7 @@ def one_iteration(
     mine = range(collective.rank, parts, collective.world_size)
 
     def train(part: int) -> tuple[FloatArray, FloatArray, Any, Any]:
-        words, bounds = _every(sentences, part, parts)
+        words, bounds = _chosen(sentences, np.arange(part, len(sentences[1]) - 1, parts))
         own, own_inner = vectors.copy(), inner.copy()
         changed = train_sentences(
             words, bounds, own, own_inner, codes, window=stage.getWindowSize(), step_size=stage.getStepSize(),
@@ -293,7 +295,7 @@ def one_iteration(
 def gather_sentences(
     collective: Collective, rows: Dataset, stage: Word2Vec, vocabulary: pa.StringArray
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """The sentences of all processes in order, as numbers of words, int32[E], and their bounds, int64[S+1].
+    """The sentences of all processes as numbers of words, int32[E], and their bounds, int64[S+1].
 
     Words that are not in the vocabulary are left out, long sentences are cut, and empty ones dropped.
     """
@@ -307,7 +309,20 @@ def gather_sentences(
         lengths.append(pieces(np.diff(np.concatenate([[0], np.cumsum(known)])[bounds]), most))
     every = np.concatenate(collective.allgather(np.concatenate(words)))
     many = np.concatenate(collective.allgather(np.concatenate(lengths)))
-    return every, np.concatenate([[0], np.cumsum(many)]).astype(np.int64)
+    bounds = np.concatenate([[0], np.cumsum(many)]).astype(np.int64)
+    return _chosen((every, bounds), shuffled(every, bounds, stage.getSeed()))
+
+
+def shuffled(words: npt.NDArray[np.int32], bounds: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.intp]:
+    """intp[S], an order of sentences that depends on their words and the seed, not on the order they are in.
+
+    >>> bounds = np.array([0, 1, 3])
+    >>> one, other = np.array([7, 1, 2], np.int32), np.array([1, 2, 7], np.int32)
+    >>> bool((shuffled(one, bounds, 1) == 1 - shuffled(other, np.array([0, 2, 3]), 1)).all())
+    True
+    """
+    sentences = pa.LargeListArray.from_arrays(pa.array(bounds), pa.array(words))
+    return np.argsort(keyed(column_hashes(sentences), seed), kind="stable")
 
 
 def pieces(lengths: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
@@ -323,14 +338,11 @@ def pieces(lengths: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
     return cut
 
 
-def _every(
-    sentences: tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]], part: int, parts: int
+def _chosen(
+    sentences: tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]], chosen: npt.NDArray[np.intp]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """Every so-manieth sentence."""
+    """Some sentences, in the order given."""
     words, bounds = sentences
-    if parts == 1:
-        return sentences
-    chosen = np.arange(part, len(bounds) - 1, parts)
     lengths = np.diff(bounds)[chosen]
     ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     places = np.arange(ends[-1]) - np.repeat(ends[:-1] - bounds[chosen], lengths)

@@ -58,6 +58,13 @@ class SparseVector(Vector):
             )
         _check(self.size, self.indices, self.values)
 
+    @classmethod
+    def unchecked(cls, size: int, indices: IndexArray, values: FloatArray) -> "SparseVector":
+        """Over arrays that are known to be right: int32[nnz], strictly increasing, and float64[nnz]."""
+        vector = cls.__new__(cls)
+        vector.size, vector.indices, vector.values = size, indices, values
+        return vector
+
     def toArray(self) -> FloatArray:
         dense = np.zeros(self.size)
         dense[self.indices] = self.values

@@ -14,18 +14,14 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fireside.compute import Dataset, TableDataset, map_batches
 from fireside.compute.dataset import DistributedDataset
-from fireside.ml.feature.text.lists import split_lists
-from fireside.ml.feature.text.murmur3 import hash_terms
+from fireside.ml.feature.content_hashes import content_hashes, keyed, mixed, uniform
 
-__all__ = ["Draws", "content_hashes", "rows_drawn"]
+__all__ = ["Draws", "rows_drawn"]
 
-UInt64Array = npt.NDArray[np.uint64]
 BoolArray = npt.NDArray[np.bool_]
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,19 +46,16 @@ class Draws:
             return np.zeros(0)
         first, last = start // self.strata, (start + num_rows - 1) // self.strata
         rows = np.arange(first * self.strata, (last + 1) * self.strata, dtype=np.uint64)
-        keys = self._keyed(_mixed(rows)).reshape(-1, self.strata)
+        keys = keyed(mixed(rows), self.seed).reshape(-1, self.strata)
         # The ranks of random keys are a random order of each run of rows.
         order = keys.argsort(axis=1).argsort(axis=1).reshape(-1)
-        draws = (order + _uniform(_mixed(keys.reshape(-1)))) / self.strata
+        draws = (order + uniform(mixed(keys.reshape(-1)))) / self.strata
         offset = start - first * self.strata
         return draws[offset : offset + num_rows]
 
     def by_content(self, batch: pa.RecordBatch) -> npt.NDArray[np.float64]:
         """float64[N], those of the rows of a batch, wherever they lie."""
-        return _uniform(self._keyed(content_hashes(batch)))
-
-    def _keyed(self, values: UInt64Array) -> UInt64Array:
-        return _mixed(values ^ _mixed(np.array([self.seed % 2**64], np.uint64)))
+        return uniform(keyed(content_hashes(batch), self.seed))
 
 
 def rows_drawn(dataset: Dataset, draws: Draws, low: float, high: float, *, inside: bool) -> Dataset:
@@ -118,57 +111,3 @@ def _drawn_by_content(
 ) -> pa.RecordBatch:
     numbers = draws.by_content(batch)
     return batch.filter(pa.array(((numbers >= low) & (numbers < high)) == inside))
-
-
-def content_hashes(batch: pa.RecordBatch) -> UInt64Array:
-    """uint64[N], equal for rows of equal content.
-
-    >>> rows = pa.record_batch({"a": [1, 1, 2], "b": [["x"], ["x"], ["x"]]})
-    >>> len(set(content_hashes(rows).tolist()))
-    2
-    """
-    hashes = np.zeros(batch.num_rows, np.uint64)
-    for column in batch.columns:
-        hashes = _mixed(hashes ^ _hashes(column))
-    return hashes
-
-
-def _hashes(column: pa.Array) -> UInt64Array:
-    """uint64[N], a hash of each value of a column of any type."""
-    kind = column.type
-    if pa.types.is_struct(kind):
-        hashes = np.zeros(len(column), np.uint64)
-        for place in range(kind.num_fields):
-            hashes = _mixed(hashes ^ _hashes(pc.struct_field(column, place)))
-    elif pa.types.is_map(kind):
-        return _hashes(column.cast(pa.list_(pa.struct([("k", kind.key_type), ("v", kind.item_type)]))))
-    elif pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
-        valid = column.is_valid().to_numpy(zero_copy_only=False)
-        bounds, flat = split_lists(column.drop_null())
-        places = np.arange(len(flat)) - np.repeat(bounds[:-1], np.diff(bounds))
-        entries = _mixed(_hashes(flat) ^ _mixed(places.astype(np.uint64)))
-        sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(entries, dtype=np.uint64)])
-        hashes = np.zeros(len(column), np.uint64)
-        hashes[valid] = _mixed(sums[bounds[1:]] - sums[bounds[:-1]] + np.diff(bounds).astype(np.uint64))
-    elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-        hashes = _mixed(hash_terms(column).view(np.uint32).astype(np.uint64))
-    else:
-        text = column.cast(pa.string() if not pa.types.is_binary(kind) else pa.binary()).cast(
-            pa.string(), safe=False
-        )
-        hashes = _mixed(hash_terms(text).view(np.uint32).astype(np.uint64))
-    hashes[column.is_null().to_numpy(zero_copy_only=False)] = _GOLDEN
-    return hashes
-
-
-def _uniform(bits: UInt64Array) -> npt.NDArray[np.float64]:
-    """float64[N] from 0 to 1, 1 excluded."""
-    return (bits >> np.uint64(11)).astype(np.float64) / 2.0**53
-
-
-def _mixed(values: UInt64Array) -> UInt64Array:
-    """The finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
-    mixed = values + _GOLDEN
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))

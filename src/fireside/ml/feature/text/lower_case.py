@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["lower_case"]
+__all__ = ["lower_case", "lower_one"]
 
 
 def lower_case(column: pa.StringArray) -> pa.StringArray:
@@ -23,3 +23,13 @@ def lower_case(column: pa.StringArray) -> pa.StringArray:
     rows = np.flatnonzero(pc.fill_null(special, False).to_numpy(zero_copy_only=False))
     fixed = pa.array([text.lower() for text in column.take(pa.array(rows)).to_pylist()], pa.string())
     return pc.replace_with_mask(lowered, special, fixed)
+
+
+def lower_one(text: str) -> str:
+    """`lower_case` of one string.
+
+    >>> lower_one("Ab"), lower_one("ΑΣ")
+    ('ab', 'ας')
+    """
+    # Of other letters Python may know more than Arrow does, and the two must agree.
+    return text.lower() if text.isascii() else str(lower_case(pa.array([text]))[0])
