@@ -18,6 +18,7 @@ from fireside.ml import Pipeline, PipelineModel
 from fireside.ml.clustering import KMeans
 from fireside.ml.evaluation import ClusteringEvaluator, Evaluator
 from fireside.ml.feature import IDF, StandardScaler
+from fireside.ml.feature.content_hashes import content_hashes
 from fireside.ml.linalg import VectorBlock
 from fireside.ml.param import ParamTypeError
 from fireside.ml.tuning import (
@@ -27,7 +28,7 @@ from fireside.ml.tuning import (
     TrainValidationSplit,
     TrainValidationSplitModel,
 )
-from fireside.ml.tuning.draws import Draws, content_hashes, rows_drawn
+from fireside.ml.tuning.draws import Draws, rows_drawn
 
 random = np.random.default_rng(3)
 CENTRES = np.array([[0.0, 0.0], [9.0, 0.0], [400.0, 400.0]])
