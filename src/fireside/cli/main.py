@@ -12,6 +12,7 @@ from fireside.cli.demo import demo
 from fireside.cli.index import index
 from fireside.cli.lm import lm
 from fireside.cli.mix import mix
+from fireside.cli.ml import ml
 from fireside.cli.report import report
 from fireside.core.errors import FiresideError
 
@@ -32,6 +33,7 @@ app.command("ask")(ask)
 app.command("report")(report)
 app.add_typer(lm)
 app.add_typer(mix)
+app.add_typer(ml)
 
 
 @app.callback(invoke_without_command=True)
