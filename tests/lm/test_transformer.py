@@ -2,64 +2,16 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from fireside.core.errors import CheckpointError, ConfigError
-from fireside.lm.attention import banded_attention, full_attention
 from fireside.lm.config import ModelConfig
 from fireside.lm.layer_map import LayerMap
 from fireside.lm.rotary import apply_rotary, rotation
 from fireside.lm.transformer import Transformer
+from tests.lm.dense_attention import dense_windowed
 
 TinyConfig = Callable[..., ModelConfig]
-
-
-def dense_windowed(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, window: int, segments: torch.Tensor | None
-) -> torch.Tensor:
-    """Softmax over a T x T mask, written out."""
-    length = q.shape[2]
-    distance = torch.arange(length)[:, None] - torch.arange(length)[None]
-    mask = ((distance >= 0) & (distance < window))[None, None]
-    if segments is not None:
-        mask = mask & (segments[:, None, :, None] == segments[:, None, None, :])
-    repeats = q.shape[1] // k.shape[1]
-    k, v = k.repeat_interleave(repeats, 1), v.repeat_interleave(repeats, 1)
-    scores = (q @ k.mT / q.shape[-1] ** 0.5).masked_fill(~mask, -torch.inf)
-    return scores.softmax(-1) @ v
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    length=st.integers(1, 70), window=st.integers(1, 70), segmented=st.booleans(), seed=st.integers(0, 2**31)
-)
-def test_banded_attention_and_its_gradients_equal_dense_masked_attention(
-    length: int, window: int, segmented: bool, seed: int
-) -> None:
-    generator = torch.Generator().manual_seed(seed)
-    q = torch.randn(2, 4, length, 8, generator=generator, dtype=torch.float64, requires_grad=True)
-    k = torch.randn(2, 2, length, 8, generator=generator, dtype=torch.float64, requires_grad=True)
-    v = torch.randn(2, 2, length, 8, generator=generator, dtype=torch.float64, requires_grad=True)
-    segments = torch.randint(0, 3, (2, length), generator=generator).cumsum(1) if segmented else None
-    weight = torch.randn(2, 4, length, 8, generator=generator, dtype=torch.float64)
-
-    wanted = dense_windowed(q, k, v, window, segments)
-    found = banded_attention(q, k, v, window=window, segments_BT=segments)
-
-    torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-10)
-    for a, b in zip(
-        torch.autograd.grad((found * weight).sum(), (q, k, v)),
-        torch.autograd.grad((wanted * weight).sum(), (q, k, v)),
-        strict=True,
-    ):
-        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
-
-
-def test_a_window_as_long_as_the_sequence_is_full_attention() -> None:
-    q, k, v = (torch.randn(1, heads, 33, 8) for heads in (4, 2, 2))
-    torch.testing.assert_close(banded_attention(q, k, v, window=33), full_attention(q, k, v))
 
 
 @pytest.mark.parametrize("name", ["standard", "ma-offset", "ma-pairs", "ma-successive-3"])

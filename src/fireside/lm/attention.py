@@ -1,23 +1,20 @@
 """Grouped-query attention: full causal or within a window, with K/V of the layer's own or of an owner's.
 
-Sliding layers never build a T x T mask: blocks of queries meet just the keys that their windows reach, so
-that time and memory are O(T W) forward and backward. Knows nothing about caches.
+Knows nothing about caches.
 
-Shape legend: B batch, T positions, D hidden, H query heads, G key/value heads, d head dimension,
-N blocks of queries, b queries in a block, S keys that a block can see.
+Shape legend: B batch, T positions, D hidden, H query heads, G key/value heads, d head dimension.
 """
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from fireside.lm.banded_attention import banded_attention, full_attention
 from fireside.lm.config import ModelConfig
 from fireside.lm.norm import RMSNorm
 from fireside.lm.rotary import Rotation, apply_rotary
 
-__all__ = ["KeysValues", "SelfAttention", "banded_attention", "full_attention"]
+__all__ = ["KeysValues", "SelfAttention"]
 
 
 class KeysValues(NamedTuple):
@@ -78,75 +75,3 @@ class SelfAttention(nn.Module):
 
     def _heads(self, x_BTX: Tensor) -> Tensor:
         return x_BTX.reshape(*x_BTX.shape[:2], -1, self.head_dim).transpose(1, 2)
-
-
-def full_attention(
-    q_BHTd: Tensor, k_BGTd: Tensor, v_BGTd: Tensor, *, segments_BT: Tensor | None = None
-) -> Tensor:
-    """Causal attention over all earlier positions of the same segment; scores are scaled by d^-1/2."""
-    if segments_BT is None:
-        return F.scaled_dot_product_attention(q_BHTd, k_BGTd, v_BGTd, is_causal=True, enable_gqa=True)
-    length = q_BHTd.shape[2]
-    causal_TT = torch.ones(length, length, dtype=torch.bool, device=q_BHTd.device).tril()
-    mask_B1TT = (causal_TT & _same(segments_BT, segments_BT)).unsqueeze(1)
-    return F.scaled_dot_product_attention(q_BHTd, k_BGTd, v_BGTd, attn_mask=mask_B1TT, enable_gqa=True)
-
-
-def banded_attention(
-    q_BHTd: Tensor, k_BGTd: Tensor, v_BGTd: Tensor, *, window: int, segments_BT: Tensor | None = None
-) -> Tensor:
-    """Causal attention over the last `window` positions, the query's own included; exact, in O(T W).
-
-    The first `window` queries see everything before them. The rest are cut into blocks of b; the keys that
-    block n can see are the W - 1 + b that end with it, a strided view of the keys.
-    """
-    batch, heads, length, _ = q_BHTd.shape
-    head_BHWd = full_attention(
-        q_BHTd[:, :, :window],
-        k_BGTd[:, :, :window],
-        v_BGTd[:, :, :window],
-        segments_BT=None if segments_BT is None else segments_BT[:, :window],
-    )
-    if length <= window:
-        return head_BHWd
-    rest = length - window
-    block = min(_queries_per_block(window), rest)
-    num_blocks = -(-rest // block)
-    # Padded keys lie after every real query, so that causality hides them.
-    padding = num_blocks * block - rest
-    q_BHTd = F.pad(q_BHTd[:, :, window:], (0, 0, 0, padding))
-    q_BHNbd = q_BHTd.reshape(batch, heads, num_blocks, block, -1)
-    k_BGNdS, v_BGNdS = (
-        F.pad(x[:, :, 1:], (0, 0, 0, padding)).unfold(2, window - 1 + block, block) for x in (k_BGTd, v_BGTd)
-    )
-    mask = _band(window, block, device=q_BHTd.device)
-    if segments_BT is not None:
-        queries_BNb = F.pad(segments_BT[:, window:], (0, padding)).reshape(batch, num_blocks, block)
-        keys_BNS = F.pad(segments_BT[:, 1:], (0, padding)).unfold(1, window - 1 + block, block)
-        mask = (mask & _same(queries_BNb, keys_BNS)).flatten(0, 1).unsqueeze(1)
-    # Every block of every sequence is one entry of the batch of a dense attention.
-    out_XHbd = F.scaled_dot_product_attention(
-        q_BHNbd.transpose(1, 2).flatten(0, 1),
-        k_BGNdS.permute(0, 2, 1, 4, 3).flatten(0, 1),
-        v_BGNdS.permute(0, 2, 1, 4, 3).flatten(0, 1),
-        attn_mask=mask,
-        enable_gqa=True,
-    )
-    out_BHNbd = out_XHbd.reshape(batch, num_blocks, heads, block, -1).transpose(1, 2)
-    return torch.cat((head_BHWd, out_BHNbd.flatten(2, 3)[:, :, :rest]), dim=2)
-
-
-def _queries_per_block(window: int) -> int:
-    """Few queries a block waste little work outside the band, many use the processor better; measured."""
-    return max(window // 4, min(window, 32))
-
-
-def _band(window: int, block: int, *, device: torch.device) -> Tensor:
-    """Which of the W - 1 + b keys each of b queries sees: bool[b, S]; query r sees keys r to r + W - 1."""
-    ones = torch.ones(block, window - 1 + block, dtype=torch.bool, device=device)
-    return ones.triu().tril(window - 1)
-
-
-def _same(queries: Tensor, keys: Tensor) -> Tensor:
-    """[..., b], [..., S] -> bool[..., b, S]: whether a query and a key are in the same segment."""
-    return queries.unsqueeze(-1) == keys.unsqueeze(-2)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from fireside.lm.attention import banded_attention
+from fireside.lm.banded_attention import banded_attention
 
 __all__ = ["attend_chunk", "attend_singles"]
 
