@@ -1,21 +1,19 @@
 """All products of up to so many entries of a vector."""
 
 import numpy as np
-import pyarrow as pa
 
 from fireside.core.errors import InputError
 from fireside.ml.base import Transformer
-from fireside.ml.columns import column_label, read_vectors
-from fireside.ml.feature.unary import VectorColumn
+from fireside.ml.columns import column_label
+from fireside.ml.feature.unary import VectorTransform
 from fireside.ml.linalg import VectorBlock
 from fireside.ml.param import Param, TypeConverters, accessors, param
 from fireside.ml.param.validators import gt_eq
-from fireside.ml.row_transform import RowTransform
 
 __all__ = ["PolynomialExpansion"]
 
 
-class PolynomialExpansion(RowTransform, VectorColumn, Transformer):
+class PolynomialExpansion(VectorTransform, Transformer):
     """Expands (x, y) to (x, x x, y, x y, y y), and so on, in Spark's order; sparse vectors stay sparse.
 
     >>> from fireside.ml.linalg import Vectors
@@ -29,13 +27,13 @@ class PolynomialExpansion(RowTransform, VectorColumn, Transformer):
     )
     getDegree, setDegree = accessors(degree)
 
-    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
+    def _transformed(self, block: VectorBlock) -> VectorBlock:
         from fireside.ml.feature.monomials import expanded, expanded_size
 
-        block, degree = read_vectors(self, batch, self.getInputCol()), self.getDegree()
+        degree = self.getDegree()
         if (size := expanded_size(block.size, degree)) > np.iinfo(np.int32).max:
             raise InputError(
                 f"{column_label(self, self.getInputCol())} holds vectors of size {block.size}, which degree "
                 f"{degree} would expand to {size} entries: choose a lower degree, or fewer features"
             )
-        return [expanded(block, degree).to_arrow()]
+        return expanded(block, degree)
