@@ -14,6 +14,7 @@ from fireside.cli.lm import lm
 from fireside.cli.mix import mix
 from fireside.cli.ml import ml
 from fireside.cli.report import report
+from fireside.cli.serve import serve
 from fireside.core.errors import FiresideError
 
 __all__ = ["app", "main"]
@@ -31,6 +32,7 @@ app.command("demo")(demo)
 app.command("index")(index)
 app.command("ask")(ask)
 app.command("report")(report)
+app.command("serve")(serve)
 app.add_typer(lm)
 app.add_typer(mix)
 app.add_typer(ml)

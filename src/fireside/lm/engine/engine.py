@@ -100,6 +100,11 @@ class Engine:
         return self._version
 
     @property
+    def max_sequences(self) -> int:
+        """How many sequences run at once; further ones wait."""
+        return self._config.max_sequences
+
+    @property
     def num_computed_tokens(self) -> int:
         """Tokens that have gone through the model; those found in the prefix cache do not count."""
         return self._num_computed_tokens

@@ -60,7 +60,9 @@ def top_logprobs(logits_BV: Tensor, params: Rows[SamplingParams]) -> list[TopLog
     found: list[TopLogprobs] = [() for _ in params]
     for row, count in enumerate(wanted):
         if count:
-            logprobs_K, tokens_K = logits_BV[row].log_softmax(dim=-1).topk(count)
+            logits_K, tokens_K = logits_BV[row].topk(count)
+            # As `draw` has it, so that a token has the same number in both.
+            logprobs_K = logits_K - logits_BV[row].logsumexp(dim=-1)
             found[row] = tuple(zip(tokens_K.tolist(), logprobs_K.tolist(), strict=True))
     return found
 
