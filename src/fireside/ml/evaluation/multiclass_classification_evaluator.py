@@ -5,17 +5,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from fireside.compute import Collective, Dataset, gang
 from fireside.core.errors import InputError
 from fireside.ml.columns import column_label, read_numbers, read_vectors, read_weights
 from fireside.ml.evaluation.evaluator import Evaluator
-from fireside.ml.gather import gather_table
 from fireside.ml.param import Param, Setter, TypeConverters, accessors, param
 from fireside.ml.param.shared import HasLabelCol, HasPredictionCol, HasProbabilityCol, HasWeightCol
 from fireside.ml.param.validators import Check, gt, gt_eq, in_array
 from fireside.ml.schema import input_field, is_numeric, vector_field
+from fireside.ml.stat.grouped_sums import gather_groups, grouped_sums, merge_groups
 
 __all__ = ["MulticlassClassificationEvaluator"]
 
@@ -179,25 +178,13 @@ def count_pairs(
     collective: Collective, rows: Dataset, stage: MulticlassClassificationEvaluator, weight: str | None
 ) -> Mapping[str, Any]:
     """The pairs of label and prediction that occur, float64[3, P] with their weights."""
-    tables = [_PAIRS.empty_table()]
+    pairs = np.zeros((3, 0))
     for batch in rows.batches():
-        columns = [
-            read_numbers(stage, batch, stage.getLabelCol()),
-            read_numbers(stage, batch, stage.getPredictionCol()),
-            read_weights(stage, batch, weight),
-        ]
-        tables.append(_summed(pa.table([pa.array(column) for column in columns], schema=_PAIRS)))
-    every = _summed(gather_table(collective, _summed(pa.concat_tables(tables))))
-    return {"pairs": np.stack([column.to_numpy() for column in every.columns])}
-
-
-_PAIRS = pa.schema([(name, pa.float64()) for name in ("label", "prediction", "weight")])
-
-
-def _summed(pairs: pa.Table) -> pa.Table:
-    summed = pairs.group_by(["label", "prediction"]).aggregate([("weight", "sum")])
-    ordered = summed.sort_by([("label", "ascending"), ("prediction", "ascending")])
-    return ordered.rename_columns({"weight_sum": "weight"}).select(_PAIRS.names)
+        labels = read_numbers(stage, batch, stage.getLabelCol())
+        predictions = read_numbers(stage, batch, stage.getPredictionCol())
+        part = grouped_sums([labels, predictions], [read_weights(stage, batch, weight)])
+        pairs = merge_groups([pairs, part], 2)
+    return {"pairs": gather_groups(collective, pairs, 2)}
 
 
 def total_loss(

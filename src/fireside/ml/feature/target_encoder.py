@@ -11,7 +11,6 @@ from fireside.compute import Collective, Dataset, gang
 from fireside.core.errors import InputError
 from fireside.ml.base import Estimator, Model
 from fireside.ml.columns import as_floats, column_label
-from fireside.ml.gather import gather_table
 from fireside.ml.multi_column import column_pairs
 from fireside.ml.param import Getter, Param, Setter, TypeConverters, accessors, param
 from fireside.ml.param.shared import HasInputCol, HasInputCols, HasLabelCol, HasOutputCol, HasOutputCols
@@ -19,6 +18,7 @@ from fireside.ml.param.validators import gt_eq, in_array
 from fireside.ml.persistence import DOUBLES, INT, SavedColumns
 from fireside.ml.row_transform import AppendsColumns, RowTransform
 from fireside.ml.schema import input_field, is_numeric
+from fireside.ml.stat.grouped_sums import gather_groups, grouped_sums, merge_groups
 
 __all__ = ["TargetEncoder", "TargetEncoderModel"]
 
@@ -210,7 +210,7 @@ def label_sums(
 ) -> Mapping[str, Any]:
     """For each column, float64[3, C]: its categories, how many rows each has, and the sum of their labels."""
     label = stage.getLabelCol()
-    tables: list[list[pa.Table]] = [[_SUMS.empty_table()] for _ in sources]
+    sums = [np.zeros((3, 0)) for _ in sources]
     for batch in rows.batches():
         y = as_floats(batch.column(label))
         labelled = ~np.isnan(y) & batch.column(label).is_valid().to_numpy(zero_copy_only=False)
@@ -229,20 +229,6 @@ def label_sums(
                     f"{column_label(stage, source)} has {values[np.argmax(wrong_rows)]}, which is no index "
                     "of a category (0, 1, 2, ...): put a StringIndexer before this stage"
                 )
-            part = [values[labelled], np.ones(int(labelled.sum())), y[labelled]]
-            table = pa.table([pa.array(column) for column in part], schema=_SUMS)
-            tables[place] = [_summed([*tables[place], table])]
-    found = {}
-    for place in range(len(sources)):
-        every = _summed([gather_table(collective, tables[place][0])])
-        found[str(place)] = np.stack([column.to_numpy() for column in every.columns])
-    return found
-
-
-_SUMS = pa.schema([(name, pa.float64()) for name in ("category", "count", "sum")])
-
-
-def _summed(tables: list[pa.Table]) -> pa.Table:
-    summed = pa.concat_tables(tables).group_by("category").aggregate([("count", "sum"), ("sum", "sum")])
-    named = summed.rename_columns({"count_sum": "count", "sum_sum": "sum"}).select(_SUMS.names)
-    return named.sort_by([("category", "ascending")])
+            part = grouped_sums([values[labelled]], [np.ones(int(labelled.sum())), y[labelled]])
+            sums[place] = merge_groups([sums[place], part], 1)
+    return {str(place): gather_groups(collective, part, 1) for place, part in enumerate(sums)}

@@ -3,7 +3,7 @@
 Shapes: N rows, D features, C categories of a feature.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -156,10 +156,9 @@ def index_entries(
     An unseen value gets the number of categories for its index.
     """
     indices, unseen = block.values.copy(), np.zeros(len(block.values), np.bool_)
-    order = np.argsort(block.indices, kind="stable")
-    bounds = np.searchsorted(block.indices[order], np.arange(block.size + 1))
+    entries_of_feature = entries_by_feature(block)
     for feature, values in maps.items():
-        entries = order[bounds[feature] : bounds[feature + 1]]
+        entries = entries_of_feature(feature)
         known = np.array(list(values))
         index_of = np.array(list(values.values()), np.float64)
         # NaN comes last.
@@ -167,10 +166,21 @@ def index_entries(
         known, index_of = known[ascending], index_of[ascending]
         found = block.values[entries]
         places = np.minimum(np.searchsorted(known, found), len(known) - 1)
-        seen = (known[places] == found) | (np.isnan(known[places]) & np.isnan(found))
+        seen = known[places] == found
+        if np.isnan(known[-1]):
+            seen |= np.isnan(known[places]) & np.isnan(found)
         indices[entries] = np.where(seen, index_of[places], float(len(known)))
         unseen[entries] = ~seen
     return indices, unseen
+
+
+def entries_by_feature(block: VectorBlock) -> Callable[[int], Any]:
+    """Where the stored entries of a feature are among all of a block."""
+    if block.is_dense.all():
+        return lambda feature: slice(feature, None, block.size)
+    order = np.argsort(block.indices, kind="stable")
+    bounds = np.searchsorted(block.indices[order], np.arange(block.size + 1))
+    return lambda feature: order[bounds[feature] : bounds[feature + 1]]
 
 
 def distinct_values(collective: Collective, rows: Dataset, stage: VectorIndexer) -> Mapping[str, Any]:
@@ -211,17 +221,14 @@ def distinct_values(collective: Collective, rows: Dataset, stage: VectorIndexer)
 
 def values_of(block: VectorBlock, seen: list[FloatArray | None]) -> list[FloatArray | None]:
     """The distinct values of each feature in a block; `None` stays `None`."""
-    if block.is_dense.all():
-        dense = block.to_dense()
-        return [None if known is None else np.unique(dense[:, f]) for f, known in enumerate(seen)]
-    order = np.argsort(block.indices, kind="stable")
-    bounds = np.searchsorted(block.indices[order], np.arange(block.size + 1))
+    entries_of_feature = entries_by_feature(block)
     found: list[FloatArray | None] = []
     for feature, known in enumerate(seen):
-        values = block.values[order[bounds[feature] : bounds[feature + 1]]]
-        if known is not None and len(values) < len(block):
-            values = np.append(values, 0.0)
-        found.append(None if known is None else np.unique(values))
+        if known is None:
+            found.append(None)
+            continue
+        values = block.values[entries_of_feature(feature)]
+        found.append(np.unique(values if len(values) == len(block) else np.append(values, 0.0)))
     return found
 
 

@@ -6,17 +6,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from fireside.compute import Collective, Dataset, TableDataset, gang
 from fireside.core.errors import InputError
 from fireside.ml.columns import column_label, read_numbers, read_vectors
 from fireside.ml.frame import open_frame, return_frame
-from fireside.ml.gather import gather_table
 from fireside.ml.linalg import VectorBlock
 from fireside.ml.param import Params
 from fireside.ml.schema import input_field, is_numeric, vector_field
 from fireside.ml.stat.feature_test import FeatureTest, reader_named
+from fireside.ml.stat.grouped_sums import gather_groups, grouped_sums, merge_groups
 
 __all__ = ["ChiSquareTest", "chi_square", "chi_square_of_columns"]
 
@@ -69,25 +68,21 @@ def _test_features(
     collective: Collective, rows: Dataset, stage: Params, features: str, labels: str
 ) -> Mapping[str, Any]:
     """Count the cells of all contingency tables, and test each."""
-    size, cells, label_counts = 0, [_CELLS.empty_table()], [_CELLS.empty_table()]
+    size, cells, label_counts = 0, np.zeros((4, 0)), np.zeros((2, 0))
     for batch in rows.batches():
         block = read_vectors(stage, batch, features, size=size or None)
         size = block.size
         if np.isnan(block.values).any():
             raise InputError(f"{column_label(stage, features)} has NaN: fill it, or leave such rows out")
         y = read_numbers(stage, batch, labels)
-        cells = [_summed([*cells, nonzero_cells(block, y)])]
-        zeros = np.zeros(len(y))
-        label_counts = [_summed([*label_counts, _table(zeros, zeros, y, np.ones(len(y)))])]
+        cells = merge_groups([cells, nonzero_cells(block, y)], 3)
+        label_counts = merge_groups([label_counts, grouped_sums([y], [np.ones(len(y))])], 1)
     size = int(collective.allreduce(np.array([size]), "max")[0])
-    every = _summed([gather_table(collective, cells[0])])
-    totals = _summed([gather_table(collective, label_counts[0])])
-    if not totals.num_rows:
+    columns = gather_groups(collective, cells, 3)
+    y_values, y_counts = gather_groups(collective, label_counts, 1)
+    if not len(y_values):
         raise InputError(f"{stage.uid}: there are no rows to test")
     found = []
-    order = every.sort_by([("feature", "ascending"), ("value", "ascending")])
-    columns = [column.to_numpy() for column in order.columns]
-    y_values, y_counts = totals["label"].to_numpy(), totals["count"].to_numpy()
     _check_categories(stage, labels, len(y_values))
     bounds = np.searchsorted(columns[0], np.arange(size + 1))
     for feature in range(size):
@@ -141,27 +136,12 @@ def chi_square(table: FloatArray) -> tuple[float, int, float]:
     return float(chdtrc(degrees, statistic)), degrees, statistic
 
 
-def nonzero_cells(block: VectorBlock, labels: FloatArray) -> pa.Table:
-    """How often each value that is not 0 of each feature meets each label."""
+def nonzero_cells(block: VectorBlock, labels: FloatArray) -> FloatArray:
+    """float64[4, C], features, their values that are not 0, labels, and how often these three meet."""
     stored = block.values != 0
-    rows = block.rows()[stored]
-    return _table(
-        block.indices[stored].astype(np.float64), block.values[stored], labels[rows], np.ones(len(rows))
-    )
-
-
-_CELLS = pa.schema([(name, pa.float64()) for name in ("feature", "value", "label", "count")])
-
-
-def _table(*columns: FloatArray) -> pa.Table:
-    return pa.table([pa.array(column) for column in columns], schema=_CELLS)
-
-
-def _summed(tables: list[pa.Table]) -> pa.Table:
-    keys = ["feature", "value", "label"]
-    summed = pa.concat_tables(tables).group_by(keys).aggregate([("count", "sum")])
-    ordered = summed.rename_columns({"count_sum": "count"}).select(_CELLS.names)
-    return ordered.sort_by([(key, "ascending") for key in keys])
+    of_row = np.repeat(labels, np.diff(block.indptr))
+    keys = [block.indices[stored], block.values[stored], of_row[stored]]
+    return grouped_sums(keys, [np.ones(int(stored.sum()))])
 
 
 def _check_categories(stage: Params, column: str, many: int) -> None:

@@ -86,9 +86,12 @@ def moments_of(block: VectorBlock, weights: FloatArray) -> Moments:
     totals = np.array([len(block), weight, np.square(weights).sum()])
     if block.is_dense.all():
         x_ND = block.to_dense()
-        mean = (weights @ x_ND) / weight
-        squares = weights @ np.square(x_ND - mean)
-        l1, l2 = weights @ np.abs(x_ND), weights @ np.square(x_ND)
+        # Not as products of matrices, whose threads cost more than they save where D is small.
+        mean = np.einsum("n,nd->d", weights, x_ND) / weight
+        centred = x_ND - mean
+        squares = np.einsum("n,nd,nd->d", weights, centred, centred)
+        l1 = np.einsum("n,nd->d", weights, np.abs(x_ND))
+        l2 = np.einsum("n,nd,nd->d", weights, x_ND, x_ND)
         nonzeros = np.count_nonzero(x_ND, axis=0).astype(np.float64)
         high, low = np.fmax.reduce(x_ND, 0, initial=-np.inf), np.fmin.reduce(x_ND, 0, initial=np.inf)
         return Moments(totals, mean, squares, l1, l2, nonzeros, high, low)
