@@ -1,4 +1,7 @@
-"""Lists of stop words, kept as data: one file a language, one word a line."""
+"""Lists of stop words, kept as data: one file a language, one word a line.
+
+They are Spark's, which took them from Snowball by way of PostgreSQL (BSD licence).
+"""
 
 from functools import cache
 from importlib.resources import files
