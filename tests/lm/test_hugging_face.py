@@ -30,6 +30,8 @@ def logits_of(model: Transformer) -> torch.Tensor:
     [
         {"layer_map": "0_1_2", "window": 1024, "rope_theta_sliding": 123.0},
         {"layer_map": "0_1s_1s_0", "window": 9, "rope_theta_sliding": 45.0},
+        {"layer_map": "0_1s_1s_0", "window": 9, "qkv_bias": True, "out_bias": True, "post_norms": True},
+        {"layer_map": "0s_1", "window": 9, "activation": "gelu_tanh", "embedding_scale": 1.5},
     ],
 )
 @pytest.mark.parametrize("tied", [True, False])
@@ -104,7 +106,18 @@ def test_directories_that_cannot_be_read_are_refused(
     [
         ({"model_type": "gpt2"}, "type 'gpt2'"),
         ({"rope_scaling": {"rope_type": "yarn"}, "rope_parameters": None}, "rope scaling"),
-        ({"attention_bias": True}, "biases"),
+        ({"mlp_bias": True}, "biases"),
+        (
+            {
+                "model_type": "qwen3",
+                "use_sliding_window": True,
+                "sliding_window": 9,
+                "layer_types": ["x"] * 2,
+            },
+            "'x'",
+        ),
+        ({"model_type": "gemma3_text", "attn_logit_softcapping": 30.0}, "soft-capped scores"),
+        ({"model_type": "gemma3_text", "rope_scaling": {"rope_type": "linear"}}, r"rope scaling \(linear\)"),
         ({"hidden_act": "gelu"}, "activation 'gelu'"),
         ({"hidden_size": None}, "lacks 'hidden_size'"),
     ],

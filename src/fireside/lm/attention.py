@@ -35,13 +35,13 @@ class SelfAttention(nn.Module):
         self.is_owner = layers.is_owner(layer)
         self.qk_norm = config.qk_norm
         heads_dim, kv_dim = config.num_heads * config.head_dim, config.num_kv_heads * config.head_dim
-        self.q_proj = nn.Linear(config.hidden_size, heads_dim, bias=False)
-        self.o_proj = nn.Linear(heads_dim, config.hidden_size, bias=False)
+        self.q_proj = nn.Linear(config.hidden_size, heads_dim, bias=config.qkv_bias)
+        self.o_proj = nn.Linear(heads_dim, config.hidden_size, bias=config.out_bias)
         if self.qk_norm:
             self.q_norm = RMSNorm(config.head_dim, eps=config.rms_norm_eps)
         if self.is_owner:
-            self.k_proj = nn.Linear(config.hidden_size, kv_dim, bias=False)
-            self.v_proj = nn.Linear(config.hidden_size, kv_dim, bias=False)
+            self.k_proj = nn.Linear(config.hidden_size, kv_dim, bias=config.qkv_bias)
+            self.v_proj = nn.Linear(config.hidden_size, kv_dim, bias=config.qkv_bias)
             if self.qk_norm:
                 self.k_norm = RMSNorm(config.head_dim, eps=config.rms_norm_eps)
 

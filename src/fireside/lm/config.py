@@ -1,5 +1,7 @@
 """The shape of a transformer."""
 
+from typing import Literal
+
 from fireside.core.config import config
 from fireside.core.errors import ConfigError
 from fireside.lm.layer_map import LayerMap
@@ -26,6 +28,11 @@ class ModelConfig:
         rms_norm_eps: added to the mean square in every norm.
         tie_embeddings: whether the output projection is the embedding matrix.
         qk_norm: whether queries and keys are normalised per head before rotation.
+        qkv_bias: whether the projections to queries, keys and values add a bias.
+        out_bias: whether the projection of the heads back to the residual stream does.
+        post_norms: whether the outputs of attention and feed-forward layers are normalised too.
+        activation: of the gate in feed-forward layers: SiLU, or GELU in its tanh approximation.
+        embedding_scale: what embeddings are multiplied by.
         initializer_range: standard deviation of the initial weights.
 
     Raises:
@@ -51,6 +58,11 @@ class ModelConfig:
     rms_norm_eps: float = 1e-5
     tie_embeddings: bool = True
     qk_norm: bool = False
+    qkv_bias: bool = False
+    out_bias: bool = False
+    post_norms: bool = False
+    activation: Literal["silu", "gelu_tanh"] = "silu"
+    embedding_scale: float = 1.0
     initializer_range: float = 0.02
 
     def __post_init__(self) -> None:
@@ -65,6 +77,7 @@ class ModelConfig:
             "rope_theta",
             "rope_theta_sliding",
             "rms_norm_eps",
+            "embedding_scale",
             "initializer_range",
         ):
             if not getattr(self, name) > 0:
@@ -75,6 +88,8 @@ class ModelConfig:
             )
         if self.head_dim % 2:
             raise ConfigError(f"head_dim must be even, got {self.head_dim}")
+        if self.activation not in ("silu", "gelu_tanh"):
+            raise ConfigError(f"activation must be 'silu' or 'gelu_tanh', got {self.activation!r}")
         LayerMap.parse(self.layer_map, self.window)
 
     @property
@@ -97,9 +112,9 @@ class ModelConfig:
             self.num_heads * self.head_dim,
             self.num_kv_heads * self.head_dim,
         )
-        every_layer = 2 * hidden * heads_dim + 3 * hidden * self.intermediate_size + 2 * hidden
-        if self.qk_norm:
-            every_layer += self.head_dim
-        every_owner = 2 * hidden * kv_dim + (self.head_dim if self.qk_norm else 0)
+        every_layer = 2 * hidden * heads_dim + 3 * hidden * self.intermediate_size
+        every_layer += (4 if self.post_norms else 2) * hidden
+        every_layer += self.qk_norm * self.head_dim + self.qkv_bias * heads_dim + self.out_bias * hidden
+        every_owner = 2 * hidden * kv_dim + self.qk_norm * self.head_dim + self.qkv_bias * 2 * kv_dim
         embeddings = self.vocab_size * hidden * (1 if self.tie_embeddings else 2)
         return embeddings + layers.num_layers * every_layer + owners * every_owner + hidden

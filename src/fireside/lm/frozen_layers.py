@@ -82,7 +82,7 @@ class FrozenLayers:
 
     def _compute(self, sequences: Sequence[PolicyTokens]) -> list[Boundary]:
         tokens_BT = pad_sequence([torch.from_numpy(one.inputs_T) for one in sequences], batch_first=True)
-        x_BTD = self._model.embed_tokens(tokens_BT.to(self._model.output_weight.device))
+        x_BTD = self._model.embed(tokens_BT.to(self._model.output_weight.device))
         x_BTD, shared = self._model.run_layers(x_BTD, self._layers, {})
         # Clones: a slice would keep the whole padded batch alive.
         return [

@@ -26,7 +26,11 @@ __all__ = ["DecoderLayer", "Transformer"]
 
 
 class DecoderLayer(nn.Module):
-    """Attention, then feed-forward, each on a normalised input and added to the residual stream."""
+    """Attention, then feed-forward, each on a normalised input and added to the residual stream.
+
+    With post-norms what is added is normalised too, by `attention_output_layernorm` and
+    `mlp_output_layernorm`.
+    """
 
     def __init__(self, config: ModelConfig, layer: int) -> None:
         super().__init__()
@@ -34,14 +38,23 @@ class DecoderLayer(nn.Module):
         self.self_attn = SelfAttention(config, layer)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.mlp = FeedForward(config)
+        self.post_norms = config.post_norms
+        if self.post_norms:
+            self.attention_output_layernorm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+            self.mlp_output_layernorm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
 
     def forward(
         self, x_BTD: Tensor, rotary: Rotation, shared: KeysValues | None, segments_BT: Tensor | None
     ) -> tuple[Tensor, KeysValues]:
         """The new residual stream, and the K/V that were attended to."""
         attended_BTD, kv = self.self_attn(self.input_layernorm(x_BTD), rotary, shared, segments_BT)
+        if self.post_norms:
+            attended_BTD = self.attention_output_layernorm(attended_BTD)
         x_BTD = x_BTD + attended_BTD
-        return x_BTD + self.mlp(self.post_attention_layernorm(x_BTD)), kv
+        fed_BTD = self.mlp(self.post_attention_layernorm(x_BTD))
+        if self.post_norms:
+            fed_BTD = self.mlp_output_layernorm(fed_BTD)
+        return x_BTD + fed_BTD, kv
 
 
 class Transformer(nn.Module):
@@ -108,9 +121,15 @@ class Transformer(nn.Module):
             float[B, T, D], the normalised output of the last layer.
         """
         x_BTD, _ = self.run_layers(
-            self.embed_tokens(tokens_BT), range(len(self.layers)), {}, segments_BT=segments_BT
+            self.embed(tokens_BT), range(len(self.layers)), {}, segments_BT=segments_BT
         )
         return self.norm(x_BTD)
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """[...] -> [..., D]: what enters the first layer."""
+        embedded: Tensor = self.embed_tokens(tokens)
+        scale = self.config.embedding_scale
+        return embedded if scale == 1 else embedded * scale
 
     def run_layers(
         self,
@@ -160,11 +179,14 @@ class Transformer(nn.Module):
 
 @torch.no_grad()
 def _initialize(model: Transformer, generator: torch.Generator) -> None:
-    """Normal weights; projections into the residual stream smaller by sqrt(2 L), as in GPT-2; norms one."""
+    """Normal weights; projections into the residual stream smaller by sqrt(2 L), as in GPT-2.
+
+    Norms start at 1 and biases at 0.
+    """
     config = model.config
     for name, parameter in model.named_parameters():
         if parameter.ndim == 1:
-            parameter.fill_(1.0)
+            parameter.fill_(0.0 if name.endswith("bias") else 1.0)
             continue
         std = config.initializer_range
         if name.endswith(("o_proj.weight", "down_proj.weight")):

@@ -5,8 +5,8 @@
       tokenizer.json, tokenizer_config.json
       manifest.json                              when written by us: sizes and checksums
 
-A model whose layers are all full owners is a Llama, or with q/k norms a Qwen 3, and other programs read it.
-Any other layer map is written as model type `mixattention` with the keys `layer_map` and `window`.
+A model that one of the published families can express is written as that family, and other programs read it:
+Llama, Qwen 2 and 3, Gemma 3 (text). Any other is written as model type `mixattention`.
 """
 
 import os
@@ -22,7 +22,11 @@ from torch import Tensor
 from fireside.core.checkpoint import MANIFEST, verify, writing
 from fireside.core.errors import CheckpointError, CorruptFileError, InputError
 from fireside.lm.config import ModelConfig
-from fireside.lm.layer_map import LayerMap
+from fireside.lm.convert.family import Family
+from fireside.lm.convert.gemma3 import GEMMA3
+from fireside.lm.convert.llama import LLAMA
+from fireside.lm.convert.mixattention import MIXATTENTION
+from fireside.lm.convert.qwen import QWEN2, QWEN3
 from fireside.lm.tokenizer import Tokenizer
 from fireside.lm.transformer import Transformer
 
@@ -30,8 +34,8 @@ __all__ = ["load_hugging_face", "save_hugging_face"]
 
 _KIND = "fireside.lm.model"
 _CONFIG, _WEIGHTS, _INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
-_MIXATTENTION = "mixattention"
-_ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen3": "Qwen3ForCausalLM", _MIXATTENTION: "Transformer"}
+# The first that can express a model writes it; the last expresses all.
+_FAMILIES = (LLAMA, QWEN2, QWEN3, GEMMA3, MIXATTENTION)
 _PREFIX, _HEAD = "model.", "lm_head.weight"
 
 
@@ -46,7 +50,9 @@ def load_hugging_face(path: str | os.PathLike[str]) -> tuple[Transformer, Tokeni
     path = Path(path)
     if (path / MANIFEST).is_file():
         verify(path, kind=_KIND)
-    config = _config_from(_read_json(path / _CONFIG), path)
+    data = _read_json(path / _CONFIG)
+    family = _family_of(data, path)
+    config = _config_from(family, data, path)
     weights: dict[str, Tensor] = {}
     for file in _weight_files(path):
         try:
@@ -56,6 +62,7 @@ def load_hugging_face(path: str | os.PathLike[str]) -> tuple[Transformer, Tokeni
         weights.update({name.removeprefix(_PREFIX): tensor.float() for name, tensor in tensors.items()})
     if config.tie_embeddings:
         weights.pop(_HEAD, None)
+    weights = family.weights_from(weights, data)
     return Transformer.from_weights(config, weights), Tokenizer.load(path)
 
 
@@ -66,88 +73,49 @@ def save_hugging_face(path: str | os.PathLike[str], model: Transformer, tokenize
         CheckpointError: `path` exists and was not written by this function.
         DiskFullError: there is no room.
     """
+    family, data = _written(model.config)
+    weights = family.weights_to({name: tensor.detach() for name, tensor in model.state_dict().items()})
     with writing(path, kind=_KIND) as directory:
-        weights = {
-            name if name == _HEAD else f"{_PREFIX}{name}": tensor.detach().contiguous()
-            for name, tensor in model.state_dict().items()
-        }
-        save_file(weights, directory / _WEIGHTS, metadata={"format": "pt"})
+        save_file(
+            {
+                name if name == _HEAD else f"{_PREFIX}{name}": tensor.contiguous()
+                for name, tensor in weights.items()
+            },
+            directory / _WEIGHTS,
+            metadata={"format": "pt"},
+        )
         (directory / _CONFIG).write_bytes(
-            msgspec.json.format(msgspec.json.encode(_config_to(model.config, tokenizer)))
+            msgspec.json.format(msgspec.json.encode({**data, "eos_token_id": tokenizer.eos_id}))
         )
         tokenizer.save(directory)
 
 
-def _config_from(data: Mapping[str, Any], path: Path) -> ModelConfig:
-    kind = data.get("model_type")
-    if kind not in _ARCHITECTURES:
-        raise InputError(f"{path} holds a model of type {kind!r}; known: {', '.join(_ARCHITECTURES)}")
-    rope = data.get("rope_parameters") or data.get("rope_scaling") or {}
-    unsupported = {
-        "rope scaling": rope.get("rope_type", rope.get("type", "default")) != "default",
-        "biases": data.get("attention_bias") or data.get("mlp_bias"),
-        f"activation {data.get('hidden_act')!r}": data.get("hidden_act", "silu") != "silu",
-        "sliding windows outside a layer map": data.get("use_sliding_window", False),
-    }
-    for feature, used in unsupported.items():
-        if used:
-            raise InputError(f"{path} uses {feature}, which is not supported")
+def _config_from(family: Family, data: Mapping[str, Any], path: Path) -> ModelConfig:
     try:
-        heads, theta = data["num_attention_heads"], rope.get("rope_theta", data.get("rope_theta", 10_000.0))
-        standard = str(LayerMap.preset("standard", data["num_hidden_layers"]))
-        return ModelConfig(
-            vocab_size=data["vocab_size"],
-            hidden_size=data["hidden_size"],
-            intermediate_size=data["intermediate_size"],
-            num_heads=heads,
-            num_kv_heads=data.get("num_key_value_heads", heads),
-            head_dim=data.get("head_dim") or data["hidden_size"] // heads,
-            layer_map=data.get("layer_map", standard),
-            window=data.get("window", 1024),
-            context_length=data["max_position_embeddings"],
-            rope_theta=theta,
-            rope_theta_sliding=data.get("rope_theta_sliding", theta),
-            rms_norm_eps=data.get("rms_norm_eps", 1e-6),
-            tie_embeddings=data.get("tie_word_embeddings", False),
-            qk_norm=data.get("qk_norm", kind == "qwen3"),
-            initializer_range=data.get("initializer_range", 0.02),
-        )
+        return family.config_from(data)
     except KeyError as error:
         raise InputError(f"{path / _CONFIG} lacks {error.args[0]!r}") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
-def _config_to(config: ModelConfig, tokenizer: Tokenizer) -> dict[str, Any]:
-    is_standard = config.layers == LayerMap.preset("standard", config.num_layers)
-    kind = ("qwen3" if config.qk_norm else "llama") if is_standard else _MIXATTENTION
-    data = {
-        "model_type": kind,
-        "architectures": [_ARCHITECTURES[kind]],
-        "vocab_size": config.vocab_size,
-        "hidden_size": config.hidden_size,
-        "intermediate_size": config.intermediate_size,
-        "num_hidden_layers": config.num_layers,
-        "num_attention_heads": config.num_heads,
-        "num_key_value_heads": config.num_kv_heads,
-        "head_dim": config.head_dim,
-        "max_position_embeddings": config.context_length,
-        # The name of one generation of readers, and of the next.
-        "rope_theta": config.rope_theta,
-        "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta},
-        "rms_norm_eps": config.rms_norm_eps,
-        "tie_word_embeddings": config.tie_embeddings,
-        "initializer_range": config.initializer_range,
-        "hidden_act": "silu",
-        "eos_token_id": tokenizer.eos_id,
-        "dtype": "float32",
-    }
-    if not is_standard:
-        data |= {
-            "layer_map": config.layer_map,
-            "window": config.window,
-            "rope_theta_sliding": config.rope_theta_sliding,
-            "qk_norm": config.qk_norm,
-        }
-    return data
+def _family_of(data: Mapping[str, Any], path: Path) -> Family:
+    kind = data.get("model_type")
+    for family in _FAMILIES:
+        if family.model_type == kind:
+            return family
+    known = ", ".join(family.model_type for family in _FAMILIES)
+    raise InputError(f"{path} holds a model of type {kind!r}; known: {known}")
+
+
+def _written(config: ModelConfig) -> tuple[Family, dict[str, Any]]:
+    """The first family that can express a model, and the model in its words."""
+    for family in _FAMILIES:
+        data = family.config_to(config)
+        if data is not None:
+            named = {"model_type": family.model_type, "architectures": [family.architecture]}
+            return family, {**named, **data, "dtype": "float32"}
+    raise AssertionError("the last family expresses every model")
 
 
 def _weight_files(path: Path) -> list[Path]:

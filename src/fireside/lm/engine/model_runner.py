@@ -17,6 +17,7 @@ from fireside.lm.config import ModelConfig
 from fireside.lm.engine.cached_attention import attend_chunk, attend_singles
 from fireside.lm.engine.packed_weights import PackedLayer, PackedWeights, normalize, pack
 from fireside.lm.engine.scheduler import Chunk
+from fireside.lm.feed_forward import activate
 from fireside.lm.rotary import Rotation, rotation
 from fireside.lm.transformer import Transformer
 
@@ -55,11 +56,15 @@ class ModelRunner:
         weights, config = self._weights, self._config
         step = _Step(chunks, self._rotations)
         x_ND = weights.embedding_VD[step.tokens_N]
+        if config.embedding_scale != 1:
+            x_ND = x_ND * config.embedding_scale
         for index, layer in enumerate(weights.layers):
             attended_NX = self._attend(index, layer, normalize(x_ND, config.rms_norm_eps), step)
-            x_ND = x_ND.addmm(attended_NX, layer.out_XD)
+            x_ND = self._add(x_ND, attended_NX, layer.out_XD, layer.out_bias_D, layer.out_norm_D)
             gate, up = (normalize(x_ND, config.rms_norm_eps) @ layer.gate_up_DX).chunk(2, dim=-1)
-            x_ND = x_ND.addmm(F.silu(gate).mul_(up), layer.down_XD)
+            x_ND = self._add(
+                x_ND, activate(gate, config.activation).mul_(up), layer.down_XD, None, layer.down_norm_D
+            )
         step.advance()
         return normalize(x_ND[step.last_rows_B], config.rms_norm_eps) @ weights.head_DV
 
@@ -67,7 +72,10 @@ class ModelRunner:
         """The heads' outputs, [N, H d], before the output projection."""
         config = self._config
         owner, window = self._layer_map.owners[index], self._layer_map.windows[index]
-        heads_NXd = (normed_ND @ layer.qkv_DX).view(normed_ND.shape[0], -1, config.head_dim)
+        projected_NX = normed_ND @ layer.qkv_DX
+        if layer.qkv_bias_X is not None:
+            projected_NX.add_(layer.qkv_bias_X)
+        heads_NXd = projected_NX.view(normed_ND.shape[0], -1, config.head_dim)
         self._normalize_heads(heads_NXd, layer)
         is_owner = owner == index
         num_rotated = config.num_heads + (config.num_kv_heads if is_owner else 0)
@@ -82,6 +90,19 @@ class ModelRunner:
         ):
             outputs.append(attend_chunk(q_nHd, *kv, window=window))
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+
+    def _add(
+        self, x_ND: Tensor, y_NX: Tensor, matrix_XD: Tensor, bias_D: Tensor | None, norm_D: Tensor | None
+    ) -> Tensor:
+        """The residual stream after a layer's output projection."""
+        if bias_D is None and norm_D is None:
+            return x_ND.addmm(y_NX, matrix_XD)
+        y_ND = y_NX @ matrix_XD
+        if bias_D is not None:
+            y_ND.add_(bias_D)
+        if norm_D is not None:
+            y_ND = F.rms_norm(y_ND, norm_D.shape, norm_D, self._config.rms_norm_eps)
+        return x_ND + y_ND
 
     def _normalize_heads(self, heads_NXd: Tensor, layer: PackedLayer) -> None:
         heads, kv_heads, eps = self._config.num_heads, self._config.num_kv_heads, self._config.rms_norm_eps

@@ -20,14 +20,18 @@ __all__ = ["PackedLayer", "PackedWeights", "normalize", "pack"]
 
 
 class PackedLayer(NamedTuple):
-    """One layer; a child's `qkv_DX` holds queries only."""
+    """One layer; a child's `qkv_DX` holds queries only. What the model has not is `None`."""
 
     qkv_DX: Tensor
+    qkv_bias_X: Tensor | None
     q_norm_d: Tensor | None
     k_norm_d: Tensor | None
     out_XD: Tensor
+    out_bias_D: Tensor | None
+    out_norm_D: Tensor | None
     gate_up_DX: Tensor
     down_XD: Tensor
+    down_norm_D: Tensor | None
 
 
 class PackedWeights(NamedTuple):
@@ -60,20 +64,30 @@ def normalize(x_ND: Tensor, eps: float) -> Tensor:
 
 def _pack_layer(layer: DecoderLayer) -> PackedLayer:
     attention, feed_forward = layer.self_attn, layer.mlp
-    projections = [attention.q_proj.weight]
+    projections = [attention.q_proj]
     if attention.is_owner:
-        projections += [attention.k_proj.weight, attention.v_proj.weight]
+        projections += [attention.k_proj, attention.v_proj]
     has_k_norm = attention.qk_norm and attention.is_owner
     return PackedLayer(
-        qkv_DX=_transposed(layer.input_layernorm, *projections),
+        qkv_DX=_transposed(layer.input_layernorm, *(projection.weight for projection in projections)),
+        qkv_bias_X=_joined(*(projection.bias for projection in projections)),
         q_norm_d=attention.q_norm.weight.detach() if attention.qk_norm else None,
         k_norm_d=attention.k_norm.weight.detach() if has_k_norm else None,
         out_XD=attention.o_proj.weight.detach().t().contiguous(),
+        out_bias_D=_joined(attention.o_proj.bias),
+        out_norm_D=layer.attention_output_layernorm.weight.detach().clone() if layer.post_norms else None,
         gate_up_DX=_transposed(
             layer.post_attention_layernorm, feed_forward.gate_proj.weight, feed_forward.up_proj.weight
         ),
         down_XD=feed_forward.down_proj.weight.detach().t().contiguous(),
+        down_norm_D=layer.mlp_output_layernorm.weight.detach().clone() if layer.post_norms else None,
     )
+
+
+def _joined(*biases: Tensor | None) -> Tensor | None:
+    """Biases one after the other; `None` where there are none."""
+    present = [bias.detach() for bias in biases if bias is not None]
+    return torch.cat(present) if present else None
 
 
 def _transposed(norm: RMSNorm, *weights: Tensor) -> Tensor:
