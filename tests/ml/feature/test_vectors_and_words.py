@@ -150,7 +150,7 @@ def test_stop_words_can_be_loaded_by_language():
     english = StopWordsRemover.loadDefaultStopWords("english")
     assert len(english) == len(set(english)) == 181
     assert StopWordsRemover().getStopWords() == english
-    with pytest.raises(InputError, match="no stop words for 'klingon': there are english"):
+    with pytest.raises(InputError, match="no stop words for 'klingon': there are danish, dutch, english"):
         StopWordsRemover.loadDefaultStopWords("klingon")
 
 
