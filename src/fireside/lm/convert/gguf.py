@@ -1,4 +1,4 @@
-"""Models and tokenizers from GGUF files of the Llama architecture."""
+"""Models and tokenizers from GGUF files: Llama and Gemma 3."""
 
 import importlib.util
 import os
@@ -11,24 +11,16 @@ from torch import Tensor
 from fireside.core.errors import InputError, MissingExtraError
 from fireside.lm.config import ModelConfig
 from fireside.lm.convert.gguf_file import GGUFFile
-from fireside.lm.layer_map import LayerMap
+from fireside.lm.convert.gguf_gemma3 import GEMMA3_LAYER_NAMES, gemma3_config
+from fireside.lm.convert.gguf_llama import LAYER_NAMES, llama_config, llama_tensor
 from fireside.lm.tokenizer import Tokenizer
 from fireside.lm.transformer import Transformer
 
 __all__ = ["config_from_gguf", "find_smollm2", "load_gguf", "weights_from_gguf"]
 
 _GLOBAL_NAMES = {"token_embd.weight": "embed_tokens.weight", "output_norm.weight": "norm.weight"}
-_LAYER_NAMES = {
-    "attn_norm": "input_layernorm",
-    "attn_q": "self_attn.q_proj",
-    "attn_k": "self_attn.k_proj",
-    "attn_v": "self_attn.v_proj",
-    "attn_output": "self_attn.o_proj",
-    "ffn_norm": "post_attention_layernorm",
-    "ffn_gate": "mlp.gate_proj",
-    "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
-}
+_CONFIGS = {"llama": llama_config, "gemma3": gemma3_config}
+_LAYER_NAMES = {"llama": LAYER_NAMES, "gemma3": GEMMA3_LAYER_NAMES}
 
 
 def find_smollm2() -> Path:
@@ -54,76 +46,45 @@ def load_gguf(path: str | os.PathLike[str]) -> tuple[Transformer, Tokenizer]:
     """A model in float32 and its tokenizer.
 
     Raises:
-        InputError: the file cannot be read, or holds something other than a Llama without rope scaling.
+        InputError: the file cannot be read, or holds a model or a vocabulary of an unknown kind.
     """
     file = GGUFFile(path)
-    config = config_from_gguf(file)
-    return Transformer.from_weights(config, weights_from_gguf(file, config)), Tokenizer.from_gguf(file)
+    config, tokenizer = config_from_gguf(file), Tokenizer.from_gguf(file)
+    return Transformer.from_weights(config, weights_from_gguf(file, config)), tokenizer
 
 
 def config_from_gguf(file: GGUFFile) -> ModelConfig:
-    """The shape of the model in a file."""
-    data = file.metadata
-    if data.get("general.architecture") != "llama":
+    """The shape of the model in a file.
+
+    Raises:
+        InputError: another architecture, a feature that is not supported, or missing metadata.
+    """
+    architecture = file.metadata.get("general.architecture")
+    if architecture not in _CONFIGS:
         raise InputError(
-            f"{file.path} holds a model of architecture {data.get('general.architecture')!r}: "
-            "only 'llama' can be read"
+            f"{file.path} holds a model of architecture {architecture!r}: "
+            f"{' and '.join(_CONFIGS)} can be read"
         )
-    if data.get("llama.rope.scaling.type", "none") != "none" or "rope_freqs.weight" in file.tensors:
-        raise InputError(f"{file.path} uses rope scaling, which is not supported")
     try:
-        hidden, heads = data["llama.embedding_length"], data["llama.attention.head_count"]
-        num_layers = data["llama.block_count"]
-        head_dim = data.get("llama.attention.key_length", hidden // heads)
-        theta = data.get("llama.rope.freq_base", 10_000.0)
-        config = ModelConfig(
-            vocab_size=file.tensors["token_embd.weight"].shape[0],
-            hidden_size=hidden,
-            intermediate_size=data["llama.feed_forward_length"],
-            num_heads=heads,
-            num_kv_heads=data.get("llama.attention.head_count_kv", heads),
-            head_dim=head_dim,
-            layer_map=str(LayerMap.preset("standard", num_layers)),
-            context_length=data["llama.context_length"],
-            rope_theta=theta,
-            rope_theta_sliding=theta,
-            rms_norm_eps=data["llama.attention.layer_norm_rms_epsilon"],
-            tie_embeddings="output.weight" not in file.tensors,
-        )
+        return _CONFIGS[architecture](file)
     except KeyError as error:
         raise InputError(f"{file.path} lacks {error.args[0]!r}: it is not a complete model") from error
-    if data.get("llama.rope.dimension_count", head_dim) != head_dim:
-        raise InputError(f"{file.path} rotates only a part of each head, which is not supported")
-    return config
 
 
 def weights_from_gguf(file: GGUFFile, config: ModelConfig) -> dict[str, Tensor]:
     """All tensors under our names, float32."""
+    architecture = file.metadata["general.architecture"]
     names = dict(_GLOBAL_NAMES)
     if not config.tie_embeddings:
         names["output.weight"] = "lm_head.weight"
     for layer in range(config.num_layers):
-        for theirs, ours in _LAYER_NAMES.items():
+        for theirs, ours in _LAYER_NAMES[architecture].items():
             names[f"blk.{layer}.{theirs}.weight"] = f"layers.{layer}.{ours}.weight"
 
     def read(name: str) -> Tensor:
         tensor = torch.from_numpy(file.read(name))
-        if name.endswith("attn_q.weight"):
-            return _unpermute(tensor, config.num_heads)
-        if name.endswith("attn_k.weight"):
-            return _unpermute(tensor, config.num_kv_heads)
-        return tensor
+        return llama_tensor(name, tensor, config) if architecture == "llama" else tensor
 
     # NumPy releases the interpreter lock in its loops, so threads share the dequantisation.
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         return dict(zip(names.values(), pool.map(read, names), strict=True))
-
-
-def _unpermute(weight: Tensor, num_heads: int) -> Tensor:
-    """Rows from GGUF's order, which pairs neighbours for rotation, to ours, which pairs halves of a head.
-
-    >>> _unpermute(torch.arange(4.0)[:, None], 1).flatten().tolist()
-    [0.0, 2.0, 1.0, 3.0]
-    """
-    rows, columns = weight.shape
-    return weight.view(num_heads, rows // num_heads // 2, 2, columns).transpose(1, 2).reshape(rows, columns)
