@@ -5,7 +5,7 @@ Knows nothing about optimizers, schedules or where batches come from.
 Shape legend: B sequences, T positions, D width, N positions that count in the loss.
 """
 
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,22 @@ from fireside.core.protocols import TokenBatch
 from fireside.lm.losses import linear_cross_entropy
 from fireside.lm.transformer import Transformer
 
-__all__ = ["accumulate_gradients", "check_batch"]
+__all__ = ["Objective", "accumulate_gradients", "check_batch"]
+
+
+class Objective(Protocol):
+    """Adds the gradient of a batch's loss to the parameters, and gives that loss."""
+
+    def __call__(
+        self,
+        model: Transformer,
+        batch: TokenBatch,
+        *,
+        micro_batch_size: int | None = None,
+        precision: Literal["fp32", "bf16"] = "fp32",
+    ) -> float:
+        """As `accumulate_gradients`, whatever the loss is."""
+        ...
 
 
 def accumulate_gradients(

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-__all__ = ["linear_cross_entropy", "token_logprobs"]
+__all__ = ["chunks", "linear_cross_entropy", "token_logprobs"]
 
 # One chunk of float32 logits takes about 4 MB, which stays in the cache of a current processor; below 128
 # rows a matrix product loses more speed than the cache gives back.
@@ -55,7 +55,7 @@ def token_logprobs(hidden_ND: Tensor, head_VD: Tensor, targets_N: Tensor) -> Ten
     tensor([-2.0794, -2.0794])
     """
     logprobs_N = torch.empty(len(targets_N), dtype=torch.float32, device=hidden_ND.device)
-    for start, stop in _chunks(len(targets_N), len(head_VD)):
+    for start, stop in chunks(len(targets_N), len(head_VD)):
         logits_CV = hidden_ND[start:stop] @ head_VD.T
         logprobs_N[start:stop], _ = _exponentiate(logits_CV.float(), targets_N[start:stop, None])
     return logprobs_N
@@ -74,7 +74,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         loss = torch.zeros((), dtype=torch.float32, device=hidden_ND.device)
         with torch.autocast(device, enabled=False):
             matrix_VD = head_VD.to(dtype)
-            for start, stop in _chunks(len(targets_N), len(head_VD)):
+            for start, stop in chunks(len(targets_N), len(head_VD)):
                 hidden_CD = hidden_ND[start:stop].to(dtype)
                 targets_C1, weights_C1 = targets_N[start:stop, None], weights_N[start:stop, None]
                 logits_CV = (hidden_CD @ matrix_VD.T).float()
@@ -112,6 +112,11 @@ def _exponentiate(logits_CV: Tensor, targets_C1: Tensor) -> tuple[Tensor, Tensor
     return (target_logits_C1 - maxima_C1 - sums_C1.log())[:, 0], sums_C1
 
 
-def _chunks(num_positions: int, vocabulary_size: int) -> list[tuple[int, int]]:
+def chunks(num_positions: int, vocabulary_size: int) -> list[tuple[int, int]]:
+    """Where chunks of positions begin and end, so that the logits of one stay in the processor's cache.
+
+    >>> chunks(300, 1 << 20)
+    [(0, 128), (128, 256), (256, 300)]
+    """
     size = max(_SMALLEST_CHUNK, _CHUNK_ELEMENTS // vocabulary_size)
     return [(start, min(start + size, num_positions)) for start in range(0, num_positions, size)]

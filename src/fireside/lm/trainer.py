@@ -23,7 +23,7 @@ from fireside.core.metrics import MetricsWriter, read_metrics
 from fireside.core.progress import track
 from fireside.core.protocols import BatchSource
 from fireside.lm.flops import training_flops
-from fireside.lm.gradients import accumulate_gradients, check_batch
+from fireside.lm.gradients import Objective, accumulate_gradients, check_batch
 from fireside.lm.lr_schedule import learning_rate
 from fireside.lm.optimizer import adamw, clip_gradients, freeze_all_but, set_learning_rate
 from fireside.lm.training_checkpoint import (
@@ -50,6 +50,8 @@ class Trainer:
         source: batch `s` is trained on in step `s`.
         config: the run.
         directory: holds `metrics.jsonl` and `checkpoints/`; for one process at a time.
+        objective: what is minimised: from a model, a batch and the micro-batch size and precision to
+            gradients and the loss. By default the cross-entropy of the next token.
 
     Attributes:
         step: optimizer steps made.
@@ -69,11 +71,14 @@ class Trainer:
         source: BatchSource,
         config: TrainingConfig,
         directory: str | os.PathLike[str],
+        *,
+        objective: Objective = accumulate_gradients,
     ) -> None:
         self.model = model
         self.source = source
         self.config = config
         self.directory = Path(directory)
+        self._objective = objective
         self.step, self.tokens, self.flops = 0, 0, 0
         model.activation_checkpointing = config.activation_checkpointing
         freeze_all_but(model, config.trainable)
@@ -122,7 +127,7 @@ class Trainer:
         """Make one optimizer step; returns its metrics."""
         batch = self.source.batch(self.step)
         check_batch(batch, self.step, self.model.config.vocab_size)
-        loss = accumulate_gradients(
+        loss = self._objective(
             self.model, batch, micro_batch_size=self.config.micro_batch_size, precision=self.config.precision
         )
         norm = clip_gradients(self.model.parameters(), self.config.optimizer.max_grad_norm)
