@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fireside.core.errors import InputError
-from fireside.ml.linalg import DenseVector, SparseVector, Vectors
+from fireside.ml.linalg import VECTOR_TYPE, DenseVector, SparseVector, VectorBlock, Vectors
 
 finite = st.floats(-1e3, 1e3, allow_nan=False, width=32)
 pairs_of_arrays = st.integers(0, 8).flatmap(
@@ -131,3 +131,10 @@ def test_vectors_are_shown_as_pyspark_shows_them():
         assert repr(ours) == repr(theirs)
         assert str(ours) == str(theirs)
         assert str(DenseVector(numbers)) == str(pyspark.DenseVector(numbers))
+
+
+@pytest.mark.parametrize("vector", [Vectors.dense(1, 0), Vectors.sparse(3, {1: 4.0}), Vectors.dense([])])
+def test_a_vector_and_a_column_of_it_have_the_same_fields(vector):
+    field_names = [field.name for field in VECTOR_TYPE]
+    stored = VectorBlock.arrow_from_vectors([vector])[0].as_py()
+    assert dict(zip(field_names, vector.to_struct(), strict=True)) == stored

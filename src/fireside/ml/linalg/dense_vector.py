@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from fireside.ml.linalg.vector import FloatArray, IndexArray, Vector, short_float
+from fireside.ml.linalg.vector_type import DENSE
 
 __all__ = ["DenseVector"]
 
@@ -45,6 +46,9 @@ class DenseVector(Vector):
 
     def active(self) -> tuple[IndexArray, FloatArray]:
         return np.arange(len(self.array), dtype=np.int32), self.array
+
+    def to_struct(self) -> tuple[int, None, None, list[float]]:
+        return DENSE, None, None, self.array.tolist()
 
     def __len__(self) -> int:
         return len(self.array)

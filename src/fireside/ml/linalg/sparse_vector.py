@@ -7,6 +7,7 @@ import numpy as np
 
 from fireside.core.errors import InputError
 from fireside.ml.linalg.vector import FloatArray, IndexArray, Vector, short_float
+from fireside.ml.linalg.vector_type import SPARSE
 
 __all__ = ["SparseVector"]
 
@@ -72,6 +73,9 @@ class SparseVector(Vector):
 
     def active(self) -> tuple[IndexArray, FloatArray]:
         return self.indices, self.values
+
+    def to_struct(self) -> tuple[int, int, list[int], list[float]]:
+        return SPARSE, self.size, self.indices.tolist(), self.values.tolist()
 
     def __len__(self) -> int:
         return self.size

@@ -36,6 +36,17 @@ class Vector(ABC):
     def active(self) -> tuple[IndexArray, FloatArray]:
         """The stored entries: strictly increasing int32[nnz] indices, and float64[nnz] values."""
 
+    @abstractmethod
+    def to_struct(self) -> tuple[int, int | None, list[int] | None, list[float]]:
+        """The fields of `VECTOR_TYPE`: kind, size, indices, values."""
+
+    @property
+    def __UDT__(self) -> Any:
+        """The type of a Spark column of such vectors, which `createDataFrame` asks values for."""
+        from fireside.compute.spark.user_types import VectorUDT
+
+        return VectorUDT()
+
     def numNonzeros(self) -> int:
         """How many stored entries are not 0."""
         return int(np.count_nonzero(self.active()[1]))

@@ -75,14 +75,19 @@ class SummaryBuilder:
             raise InputError(f"metrics are {', '.join(METRICS)}; {given}")
         self._metrics = metrics
 
-    def summary(self, featuresCol: str, weightCol: str | None = None) -> Summary:
-        """These metrics of a column, by name."""
+    def summary(self, featuresCol: Any, weightCol: Any = None) -> Any:
+        """These metrics of a column: a `Summary` for its name, an expression for a column of Spark."""
+        if _is_spark_column(featuresCol):
+            from fireside.compute.spark.summary import summary_expression
+
+            return summary_expression(self._metrics, featuresCol, weightCol)
         return Summary(self._metrics, featuresCol, weightCol)
 
 
 class Summarizer:
-    """Makes summaries. pyspark's are expressions for `select`; these are computed by `over(frame)`.
+    """Makes summaries of columns by name, which `over(frame)` computes.
 
+    A column of Spark instead of a name gives Spark's own expression, for its `select`.
     Variances are unbiased; rows of weight 0 count for nothing.
 
     >>> from fireside.ml.linalg import Vectors
@@ -99,54 +104,66 @@ class Summarizer:
         return SummaryBuilder(metrics)
 
     @staticmethod
-    def mean(col: str, weightCol: str | None = None) -> Summary:
+    def mean(col: Any, weightCol: Any = None) -> Any:
         """The weighted mean."""
-        return Summary(("mean",), col, weightCol, single=True)
+        return _metric("mean", col, weightCol)
 
     @staticmethod
-    def sum(col: str, weightCol: str | None = None) -> Summary:
+    def sum(col: Any, weightCol: Any = None) -> Any:
         """The weighted sum."""
-        return Summary(("sum",), col, weightCol, single=True)
+        return _metric("sum", col, weightCol)
 
     @staticmethod
-    def variance(col: str, weightCol: str | None = None) -> Summary:
+    def variance(col: Any, weightCol: Any = None) -> Any:
         """The unbiased variance."""
-        return Summary(("variance",), col, weightCol, single=True)
+        return _metric("variance", col, weightCol)
 
     @staticmethod
-    def std(col: str, weightCol: str | None = None) -> Summary:
+    def std(col: Any, weightCol: Any = None) -> Any:
         """The square root of the variance."""
-        return Summary(("std",), col, weightCol, single=True)
+        return _metric("std", col, weightCol)
 
     @staticmethod
-    def count(col: str, weightCol: str | None = None) -> Summary:
+    def count(col: Any, weightCol: Any = None) -> Any:
         """How many rows have a weight above 0."""
-        return Summary(("count",), col, weightCol, single=True)
+        return _metric("count", col, weightCol)
 
     @staticmethod
-    def numNonZeros(col: str, weightCol: str | None = None) -> Summary:
+    def numNonZeros(col: Any, weightCol: Any = None) -> Any:
         """How many of those are not 0, entry by entry."""
-        return Summary(("numNonZeros",), col, weightCol, single=True)
+        return _metric("numNonZeros", col, weightCol)
 
     @staticmethod
-    def max(col: str, weightCol: str | None = None) -> Summary:
+    def max(col: Any, weightCol: Any = None) -> Any:
         """The largest number."""
-        return Summary(("max",), col, weightCol, single=True)
+        return _metric("max", col, weightCol)
 
     @staticmethod
-    def min(col: str, weightCol: str | None = None) -> Summary:
+    def min(col: Any, weightCol: Any = None) -> Any:
         """The smallest number."""
-        return Summary(("min",), col, weightCol, single=True)
+        return _metric("min", col, weightCol)
 
     @staticmethod
-    def normL1(col: str, weightCol: str | None = None) -> Summary:
+    def normL1(col: Any, weightCol: Any = None) -> Any:
         """The weighted sum of magnitudes."""
-        return Summary(("normL1",), col, weightCol, single=True)
+        return _metric("normL1", col, weightCol)
 
     @staticmethod
-    def normL2(col: str, weightCol: str | None = None) -> Summary:
+    def normL2(col: Any, weightCol: Any = None) -> Any:
         """The square root of the weighted sum of squares."""
-        return Summary(("normL2",), col, weightCol, single=True)
+        return _metric("normL2", col, weightCol)
+
+
+def _metric(name: str, column: Any, weights: Any) -> Any:
+    if _is_spark_column(column):
+        from fireside.compute.spark.summary import metric_expression
+
+        return metric_expression(name, column, weights)
+    return Summary((name,), column, weights, single=True)
+
+
+def _is_spark_column(column: object) -> bool:
+    return type(column).__module__.startswith("pyspark.sql.")
 
 
 def column_moments(stage: Params, rows: Dataset, features: str, weights: str | None = None) -> Moments:
