@@ -238,3 +238,11 @@ def test_vectors_of_another_size_than_the_fitted_ones_are_refused():
         model.transform({"v": [[1.0, 2.0, 3.0]]})
     with pytest.raises(InputError, match="vectors of size 1 and, in row 1, of size 2"):
         IDF(inputCol="v").fit({"v": [[1.0], [1.0, 2.0]]})
+
+
+def test_integers_that_float64_cannot_hold_are_rounded_as_spark_casts_them():
+    assembler = VectorAssembler(inputCols=["n"], outputCol="v")
+    assert assembler.transform({"n": [2**53 + 1, -(2**63)]})["v"] == [
+        DenseVector([2.0**53]),
+        DenseVector([-(2.0**63)]),
+    ]

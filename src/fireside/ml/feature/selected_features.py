@@ -17,6 +17,7 @@ from fireside.ml.columns import column_label, read_vectors
 from fireside.ml.linalg import VectorBlock
 from fireside.ml.param.shared import HasFeaturesCol, HasOutputCol
 from fireside.ml.persistence import INTS, SavedColumns
+from fireside.ml.row_function import RowFunction, vector_function
 from fireside.ml.row_transform import AppendsColumns, RowTransform
 from fireside.ml.schema import vector_field
 
@@ -61,14 +62,19 @@ class SelectorModel(RowTransform, SelectorParams, Model):
         return [vector_field_of_entries(self.getOutputCol(), chosen)]
 
     def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
-        block = read_vectors(self, batch, self.getFeaturesCol())
+        return [self._selected(read_vectors(self, batch, self.getFeaturesCol())).to_arrow()]
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        return vector_function(schema, self.getFeaturesCol(), self.getOutputCol(), None, self._selected)
+
+    def _selected(self, block: VectorBlock) -> VectorBlock:
         selected = np.array(self.selectedFeatures, np.intp)
         if len(selected) and selected[-1] >= block.size:
             raise InputError(
                 f"{column_label(self, self.getFeaturesCol())} holds vectors of size {block.size}, but "
                 f"feature {selected[-1]} was selected: use the features that the model was fitted with"
             )
-        return [select_entries(block, selected).to_arrow()]
+        return select_entries(block, selected)
 
 
 def select_entries(block: VectorBlock, selected: npt.NDArray[np.intp]) -> VectorBlock:

@@ -17,7 +17,7 @@ from fireside.ml.attributes import (
     vector_size_of,
 )
 from fireside.ml.base import Transformer
-from fireside.ml.columns import column_label
+from fireside.ml.columns import as_floats, column_label
 from fireside.ml.linalg import VectorBlock, is_vector_type
 from fireside.ml.linalg.vector_type import is_vector_like
 from fireside.ml.param import Param, TypeConverters, accessors, param
@@ -112,7 +112,7 @@ class VectorAssembler(RowTransform, HasInputCols, HasOutputCol, Transformer):
     def _part(self, batch: pa.RecordBatch, column: str) -> VectorBlock:
         values = batch.column(column)
         if not is_vector_like(values.type):
-            return VectorBlock.from_dense(_as_floats(values).reshape(-1, 1))
+            return VectorBlock.from_dense(as_floats(values).reshape(-1, 1))
         if values.null_count:
             size = vector_size_of(batch.schema.field(column))
             assert size is not None
@@ -162,11 +162,7 @@ def _part_reader(schema: pa.Schema, column: str) -> Callable[[Row], float | Vect
 
 
 def _read_number(column: str, row: Row) -> float:
-    number = present(row[column])
-    # Beyond it integers are not exact as float64, which is an error.
-    if type(number) is int and abs(number) > 2**53:
-        raise UnusualValue
-    return float(number)
+    return float(present(row[column]))
 
 
 def valid_rows(column: pa.Array) -> npt.NDArray[np.bool_]:
@@ -180,7 +176,7 @@ def valid_rows(column: pa.Array) -> npt.NDArray[np.bool_]:
         # Spark looks at stored entries alone; the others are 0.
         valid = valid & (np.bincount(rows[np.isnan(flat)], minlength=len(column)) == 0)
     elif pa.types.is_floating(column.type):
-        valid = valid & ~np.isnan(_as_floats(column))
+        valid = valid & ~np.isnan(as_floats(column))
     return valid
 
 
@@ -200,10 +196,3 @@ def assembled_entries(field: pa.Field) -> list[dict[str, Any]]:
 
 def _can_be_assembled(kind: pa.DataType) -> bool:
     return is_numeric(kind) or bool(pa.types.is_boolean(kind)) or is_vector_like(kind)
-
-
-def _as_floats(column: pa.Array) -> npt.NDArray[np.float64]:
-    if pa.types.is_boolean(column.type):
-        column = column.cast(pa.int8())
-    floats: npt.NDArray[np.float64] = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    return floats
