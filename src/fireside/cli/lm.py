@@ -1,8 +1,10 @@
-"""`fireside lm`: what a layer map costs."""
+"""`fireside lm`: what a layer map costs, and models that get another."""
 
 from typing import Annotated, Literal
 
 import typer
+
+from fireside.cli.lm_convert import convert
 
 __all__ = ["lm"]
 
@@ -11,11 +13,7 @@ lm = typer.Typer(
     help="Language models with sliding windows and shared keys and values.",
     no_args_is_help=True,
 )
-
-
-@lm.callback()
-def group() -> None:
-    """Keeps `plan` a command of its own while it is the only one."""
+lm.command("convert")(convert)
 
 
 @lm.command("plan")
