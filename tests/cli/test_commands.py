@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
 def test_help_names_every_command(tmp_path: Path) -> None:
     done = run("--help", cwd=tmp_path)
     assert done.returncode == 0
-    for command in ("demo", "index", "ask", "report"):
+    for command in ("demo", "index", "ask", "report", "serve"):
         assert command in done.stdout
 
 

@@ -13,7 +13,7 @@ from fireside.lm.convert.hugging_face import load_hugging_face
 from fireside.lm.engine.engine import Engine
 from fireside.lm.engine.engine_config import EngineConfig
 from fireside.lm.policy_checkpoint import load_policy
-from fireside.lm.server.http_server import HttpServer
+from fireside.lm.server.http_server import HttpServer, check_host
 from fireside.lm.server.server_config import ServerConfig
 from fireside.lm.tokenizer import Tokenizer
 from fireside.lm.training_checkpoint import load_weights, read_state
@@ -52,6 +52,7 @@ def serve(
         InputError: a model that cannot be read, or an address that cannot be used.
         CheckpointError: a model or policy that is damaged, or do not belong together.
     """
+    check_host(host, config)
     model, tokenizer = load_model(path)
     version = load_policy(policy, model) if policy is not None else 0
     name = name or (MODEL_NAME if path is None else path.resolve().name)

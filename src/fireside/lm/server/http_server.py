@@ -14,7 +14,7 @@ from fireside.lm.server.app import make_app
 from fireside.lm.server.guard import is_loopback
 from fireside.lm.server.server_config import ServerConfig
 
-__all__ = ["HttpServer"]
+__all__ = ["HttpServer", "check_host"]
 
 _BACKLOG = 2048
 
@@ -39,11 +39,7 @@ class HttpServer:
     def __init__(
         self, engine: Engine, config: ServerConfig, *, host: str = "127.0.0.1", port: int = 0
     ) -> None:
-        if config.api_key is None and not is_loopback(host):
-            raise ConfigError(
-                f"{host} can be reached from other machines: give an API key (FIRESIDE_API_KEY), or serve on "
-                "127.0.0.1"
-            )
+        check_host(host, config)
         self._listener = _listen(host, port)
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self._listener.getsockname()[1]}"
         self._server = _Server(
@@ -88,6 +84,19 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.on_start()
+
+
+def check_host(host: str, config: ServerConfig) -> None:
+    """Refuse to listen where others can reach the server without a key.
+
+    Raises:
+        ConfigError: they can.
+    """
+    if config.api_key is None and not is_loopback(host):
+        raise ConfigError(
+            f"{host} can be reached from other machines: give an API key (FIRESIDE_API_KEY), or serve on "
+            "127.0.0.1"
+        )
 
 
 @contextmanager
