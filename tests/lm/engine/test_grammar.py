@@ -90,6 +90,18 @@ def test_grammars_that_cannot_be_compiled_are_refused_before_anything_runs(
     assert engine.num_computed_tokens == 0
 
 
+def test_a_grammar_that_becomes_too_costly_fails_its_own_request_only(make_engine: MakeEngine) -> None:
+    engine = make_engine(remember_prefixes=False)
+    prompt = tuple(engine.tokenizer.encode("a fire"))
+    other = SampleRequest(prompt, SamplingParams(max_tokens=40, seed=1))
+    huge = {"type": "object", "properties": {f"p{i}": {} for i in range(5000)}}
+    with engine.stream(other) as stream:
+        with pytest.raises(InputError, match="the grammar cannot be followed"):
+            ask(engine, f"start: {json_rule(huge)}", 0, max_tokens=30)
+        assert stream.sample().tokens == make_engine().sample([other])[0].tokens
+    assert engine.load().kv_bytes == 0
+
+
 def test_the_end_token_is_allowed_only_where_the_text_may_end() -> None:
     tokenizer = Tokenizer.train_bpe(["ab"], vocab_size=257)
     state = GrammarCompiler(tokenizer, 257).compile('start: "a" "b"?')
