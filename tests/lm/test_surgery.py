@@ -177,7 +177,7 @@ def test_micro_batches_change_nothing_but_rounding(trained: Transformer) -> None
 def test_healing_trains_attention_only_and_brings_the_model_back(
     trained: Transformer, tmp_path: Path
 ) -> None:
-    student = change_layer_map(trained, MAP, tokens=texts(4))
+    student = change_layer_map(trained, MAP, initialization="least-squares", tokens=texts(4))
     before, frozen = divergence(student, trained), student.layers[2].mlp.up_proj.weight.clone()
     heal(student, trained, Cycles(), HealingConfig(num_steps=60, learning_rate=3e-3), tmp_path)
     assert divergence(student, trained) < before / 3
@@ -213,7 +213,7 @@ def test_maps_that_a_model_cannot_take_are_refused_by_layer(
 def test_least_squares_wants_text_and_a_teacher_the_same_tokens(tiny: TinyConfig) -> None:
     model = Transformer(tiny("0_1_2"), seed=0)
     with pytest.raises(InputError, match="no text to calibrate with"):
-        change_layer_map(model, LayerMap.parse("0_0_2"))
+        change_layer_map(model, LayerMap.parse("0_0_2"), initialization="least-squares")
     with pytest.raises(ConfigError, match="must be 'owner', 'mean' or 'least-squares', got 'best'"):
         change_layer_map(model, LayerMap.parse("0_0_2"), initialization="best")  # type: ignore[arg-type]
     teacher = Transformer(tiny("0_1_2", vocab_size=70), seed=0)

@@ -57,7 +57,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_model_is_converted_healed_measured_and_written(source: Path, tmp_path: Path) -> None:
-    settings = ConversionConfig(**SMALL, heal_steps=40, learning_rate=1e-2)
+    settings = ConversionConfig(**SMALL, initialization="least-squares", heal_steps=40, learning_rate=1e-2)
     results = convert_model(source, tmp_path / "small", settings, TEXTS)
     full, _ = load_hugging_face(source)
     small, _ = load_hugging_face(tmp_path / "small")
@@ -74,14 +74,11 @@ def test_a_model_is_converted_healed_measured_and_written(source: Path, tmp_path
 
 
 def test_without_text_only_what_needs_none_is_done(source: Path, tmp_path: Path) -> None:
-    results = convert_model(source, tmp_path / "small", ConversionConfig(**SMALL, initialization="owner"))
+    results = convert_model(source, tmp_path / "small", ConversionConfig(**SMALL))
     assert "loss_before" not in results
-    for settings in (
-        ConversionConfig(**SMALL),
-        ConversionConfig(**SMALL, initialization="mean", heal_steps=1),
-    ):
+    for changes in ({"initialization": "least-squares"}, {"initialization": "mean", "heal_steps": 1}):
         with pytest.raises(InputError, match="there is no text"):
-            convert_model(source, tmp_path / "other", settings)
+            convert_model(source, tmp_path / "other", ConversionConfig(**SMALL, **changes))
     assert not (tmp_path / "other").exists()
 
 
@@ -134,7 +131,7 @@ def test_the_command_says_bytes_and_perplexity(
     ("options", "complaint"),
     [
         (["--map", "0_1"], "has 2 layers, asked for are 4"),
-        (["--map", "ma-pairs"], "there is no text"),
+        (["--map", "ma-pairs", "--init", "least-squares"], "there is no text"),
         (["--map", "ma-pairs", "--heal-steps", "-1"], "heal_steps must be at least 0"),
     ],
 )

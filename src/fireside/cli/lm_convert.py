@@ -22,7 +22,7 @@ def convert(
     column: Annotated[str, typer.Option(help="The column that holds text.")] = "text",
     initialization: Annotated[
         Literal["owner", "mean", "least-squares"], typer.Option("--init", help="What shared K/V is made of.")
-    ] = "least-squares",
+    ] = "owner",
     heal_steps: Annotated[int, typer.Option(help="Steps of healing; 0: none.")] = 0,
     learning_rate: Annotated[float, typer.Option(help="Of healing, at its peak.")] = 1e-3,
     batch_size: Annotated[int, typer.Option(help="Sequences in a step of healing.")] = 8,

@@ -34,6 +34,9 @@ __all__ = ["ConversionConfig", "TokenRows", "convert_model", "load_model", "read
 
 Int32Array = npt.NDArray[np.int32]
 
+# A checkpoint holds the whole model: rare enough to cost little, often enough to lose little.
+_CHECKPOINT_EVERY = 100
+
 
 @config
 class ConversionConfig:
@@ -55,7 +58,7 @@ class ConversionConfig:
 
     layer_map: str
     window: int = 1024
-    initialization: Initialization = "least-squares"
+    initialization: Initialization = "owner"
     heal_steps: int = 0
     learning_rate: float = 1e-3
     batch_size: int = 8
@@ -171,7 +174,7 @@ def convert_model(
                 HealingConfig(
                     num_steps=settings.heal_steps,
                     learning_rate=settings.learning_rate,
-                    checkpoint_every=max(1, settings.heal_steps // 10),
+                    checkpoint_every=_CHECKPOINT_EVERY,
                 ),
                 out.with_name(f"{out.name}.healing"),
             )

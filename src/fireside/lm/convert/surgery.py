@@ -29,7 +29,7 @@ def change_layer_map(
     model: Transformer,
     layers: LayerMap,
     *,
-    initialization: Initialization = "least-squares",
+    initialization: Initialization = "owner",
     tokens: Iterable[Tensor] = (),
 ) -> Transformer:
     """A model with another layer map and the weights of a given one.
