@@ -20,7 +20,7 @@ class ParamGridBuilder:
     """
 
     def __init__(self) -> None:
-        self._grid: dict[Param[Any], list[Any]] = {}
+        self._grid = dict[Param[Any], list[Any]]()
 
     def addGrid(self, param: Param[Any], values: Sequence[Any]) -> Self:
         """Try each of some values of a param; they replace those that were given before.
