@@ -30,10 +30,11 @@ SEEDS = {
     "min_hash_lsh_example": ("numHashTables=5", "numHashTables=5, seed=7"),
     "word2vec_example": ("minCount=0", "minCount=0, seed=7"),
 }
-# What comes in any order, and what separates it: rows of a join, and keys of a Java map.
+# What comes in any order, and what separates it: rows after a join or a shuffle, and keys of a Java map.
 UNORDERED = {
     "bucketed_random_projection_lsh_example": (re.compile(r"(?s).+"), "\n"),
     "min_hash_lsh_example": (re.compile(r"(?s).+"), "\n"),
+    "quantile_discretizer_example": (re.compile(r"(?s).+"), "\n"),
     "vector_indexer_example": (re.compile(r"(?<=features: ).+"), ", "),
 }
 # What is not compared.
