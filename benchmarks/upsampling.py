@@ -9,6 +9,7 @@ All of it lies in build/upsampling; a run that was interrupted goes on there. Th
 build/upsampling/sweep/report.html.
 """
 
+import shutil
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -49,7 +50,7 @@ shares = {shares}
 
 RUN = """\
 mix = "mix-{seed}.toml"
-tokenizer = "tokenizer"
+tokenizer = "{tokenizer}"
 batch_size = 16
 held_out_batches = {measured}
 seed = {seed}
@@ -83,16 +84,24 @@ shares = {upsampled}
 
 
 def main(quick: bool) -> tuple[list[Row], list[Bar]]:
-    """Prepare, train, branch, and report."""
+    """Prepare, train, branch, and report; what is prepared serves the quick version too."""
+    domains = prepare()
     home = HOME / "quick" if quick else HOME
+    home.mkdir(exist_ok=True)
+    if quick:
+        shutil.rmtree(home)
+        home.mkdir()
     seeds = SEEDS[:1] if quick else SEEDS
-    domains = prepare(home)
-    files = [write_run(home, domains, seed, num_steps=24 if quick else 800) for seed in seeds]
+    files = [write_run(home, domains, seed, quick=quick) for seed in seeds]
     prefixes = [home / f"prefix-{seed}" for seed in seeds]
     with ProcessPoolExecutor(JOBS, mp_context=get_context("spawn")) as processes:
         checkpoints = list(processes.map(train_prefix, files, prefixes))
-    durations = DURATIONS[2:] if quick else DURATIONS
-    config = SweepConfig(branches=BranchConfig(durations=durations, removal_duration=0.2), jobs=JOBS)
+    branches = BranchConfig(
+        durations=(0.2,) if quick else DURATIONS,
+        removal_duration=0.2,
+        removed=("factbook",) if quick else (),
+    )
+    config = SweepConfig(branches=branches, jobs=JOBS)
     sweep = home / "sweep"
     for result in run_sweep(checkpoints, sweep, config):
         print(
@@ -101,21 +110,25 @@ def main(quick: bool) -> tuple[list[Row], list[Bar]]:
     return rows_of(sweep), []
 
 
-def prepare(home: Path) -> dict[str, Path]:
+def prepare() -> dict[str, Path]:
     """Texts, tasks, one tokenizer and all domains; domain -> its folder of texts."""
     texts = write_texts(HOME / "texts")
-    write_tasks(texts, home / "tasks", num_items=20 if home != HOME else 200)
+    if not (HOME / "tasks").exists():
+        write_tasks(texts, HOME / "tasks", num_items=200)
     files = [folder / "texts.jsonl" for folder in texts.values()]
-    if not (home / "tokenizer").exists():
-        train_tokenizer(files, home / "tokenizer", vocab_size=4096)
+    if not (HOME / "tokenizer").exists():
+        train_tokenizer(files, HOME / "tokenizer", vocab_size=4096)
     for name, folder in texts.items():
         for part, file in (("train", "texts.jsonl"), ("held-out", "held-out.jsonl")):
-            build_from(folder / file, home / "domains" / part / name, home / "tokenizer", name=name)
+            built = HOME / "domains" / part / name
+            if not built.exists():
+                build_from(folder / file, built, HOME / "tokenizer", name=name)
     return texts
 
 
-def write_run(home: Path, domains: dict[str, Path], seed: int, *, num_steps: int) -> Path:
+def write_run(home: Path, domains: dict[str, Path], seed: int, *, quick: bool) -> Path:
     """The mix file and the run file of one seed."""
+    num_steps = 24 if quick else 800
     small = [name for name in domains if name != GENERAL]
     base = {GENERAL: 0.8, **dict.fromkeys(small, 0.2 / len(small))}
     upsampled = {GENERAL: 0.3, **dict.fromkeys(small, 0.7 / len(small))}
@@ -123,20 +136,21 @@ def write_run(home: Path, domains: dict[str, Path], seed: int, *, num_steps: int
         MIX.format(
             tokens=num_steps * 16 * 256,
             seed=seed,
-            folders=_lines((name, f"domains/train/{name}") for name in domains),
+            folders=_lines((name, HOME / "domains" / "train" / name) for name in domains),
             shares=_table(base),
         )
     )
-    tasks = sorted((home / "tasks").glob("*.jsonl"))
+    tasks = sorted((HOME / "tasks").glob("*.jsonl"))[: 2 if quick else None]
     file = home / f"run-{seed}.toml"
     file.write_text(
         RUN.format(
             seed=seed,
-            measured=4 if num_steps < 100 else 16,
+            tokenizer=HOME / "tokenizer",
+            measured=2 if quick else 16,
             warmup=num_steps // 20,
             upsampled=_table(upsampled),
-            held_out=_lines((name, f"domains/held-out/{name}") for name in domains),
-            benchmarks=_lines((task.stem, f"tasks/{task.name}") for task in tasks),
+            held_out=_lines((name, HOME / "domains" / "held-out" / name) for name in domains),
+            benchmarks=_lines((task.stem, task) for task in tasks),
         )
     )
     return file
@@ -160,7 +174,7 @@ def _table(shares: dict[str, float]) -> str:
     return "{ " + ", ".join(f"{name} = {share:.6f}" for name, share in shares.items()) + " }"
 
 
-def _lines(pairs: Iterator[tuple[str, str]]) -> str:
+def _lines(pairs: Iterator[tuple[str, Path]]) -> str:
     return "\n".join(f'{name} = "{value}"' for name, value in pairs)
 
 
