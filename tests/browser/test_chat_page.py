@@ -33,7 +33,7 @@ def engine_of(chat_tokenizer: Tokenizer) -> Engine:
         head_dim=8,
         layer_map="0_1s_1s_0",
         window=7,
-        context_length=4096,
+        context_length=32_768,
         initializer_range=0.2,
     )
     return Engine(Transformer(config, seed=3), chat_tokenizer, EngineConfig(model_name="tiny <b>model</b>"))
@@ -152,8 +152,8 @@ def test_an_answer_that_is_stopped_frees_the_engine_and_the_conversation_goes_on
 ) -> None:
     engine = engine_of(chat_tokenizer)
     never_ending(engine, monkeypatch)
-    with served(engine, max_tokens=3000) as url, opened(browser, url) as page:
-        ask(page, "go on", 3000)
+    with served(engine, max_tokens=30_000) as url, opened(browser, url) as page:
+        ask(page, "go on", 30_000)
         wait_for(page, ".assistant", r"\S\s*\S")
         page.click("#stop")
         page.wait_for_selector(".assistant:not(.pending)")
@@ -165,7 +165,7 @@ def test_an_answer_that_is_stopped_frees_the_engine_and_the_conversation_goes_on
         while engine.load().num_running and time.monotonic() < end:
             time.sleep(0.01)
         assert engine.load().num_running == 0
-        assert engine.num_computed_tokens < 3000
+        assert engine.num_computed_tokens < 30_000
         page.click("#clear")
         assert page.locator(".turn").count() == 0
 

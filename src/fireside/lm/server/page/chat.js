@@ -20,6 +20,17 @@ function show(role, text) {
   return turn;
 }
 
+// At most once a frame: a fast model must not keep the page from hearing clicks.
+let following = false;
+function follow(turn) {
+  if (following) return;
+  following = true;
+  requestAnimationFrame(() => {
+    following = false;
+    turn.scrollIntoView({ block: "end" });
+  });
+}
+
 async function messageOf(response) {
   try {
     return (await response.json()).error.message;
@@ -69,8 +80,8 @@ async function answer(turn) {
   if (!response.ok) throw new Error(await messageOf(response));
   for await (const object of objectsOf(response)) {
     if (object.error) throw new Error(object.error.message);
-    turn.textContent += object.choices[0]?.delta.content ?? "";
-    turn.scrollIntoView({ block: "end" });
+    turn.append(object.choices[0]?.delta.content ?? "");
+    follow(turn);
   }
 }
 
