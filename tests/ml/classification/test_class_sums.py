@@ -10,35 +10,13 @@ import numpy.typing as npt
 import pytest
 
 from fireside.compute import Collective, Solo
-from fireside.compute.collective import ReduceOp
 from fireside.core.errors import InputError
 from fireside.ml.classification.class_sums import class_sums, squared_deviations
 from fireside.ml.classification.labelled_rows import LabelledBlock
 from fireside.ml.linalg import DenseVector, SparseVector, VectorBlock
+from tests.ml.thread_gang import Member
 
 RANDOM = np.random.default_rng(6)
-
-
-class Member(Collective):
-    """One of some threads."""
-
-    def __init__(self, rank: int, slots: list[Any], barrier: Barrier) -> None:
-        self._rank, self._slots, self._barrier = rank, slots, barrier
-
-    @property
-    def rank(self) -> int:
-        return self._rank
-
-    @property
-    def world_size(self) -> int:
-        return len(self._slots)
-
-    def _reduce(self, values: npt.NDArray[Any], op: ReduceOp) -> npt.NDArray[Any]:
-        self._slots[self._rank] = values
-        self._barrier.wait(timeout=30)
-        reduced = {"sum": np.add, "max": np.maximum, "min": np.minimum}[op].reduce(self._slots)
-        self._barrier.wait(timeout=30)
-        return reduced.astype(values.dtype)
 
 
 def together(work: Callable[[Collective, list[LabelledBlock]], Any], parts: list[list[LabelledBlock]]) -> Any:
