@@ -106,3 +106,21 @@ def test_autocast_multiplies_in_its_own_type(attention: Attention) -> None:
     torch.testing.assert_close(found.float(), dense_windowed(*qkv, 9, None), rtol=0.05, atol=0.05)
     found.float().sum().backward()
     assert all(x.grad is not None and x.grad.dtype == torch.float32 for x in qkv)
+
+
+@settings(max_examples=40, deadline=None)
+@given(length=st.integers(1, 60), seed=st.integers(0, 2**31))
+def test_documents_that_share_a_sequence_equal_dense_masked_attention(length: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    segments = (torch.rand(2, length, generator=generator) < 0.2).long().cumsum(1)
+    weight = torch.randn(2, 4, length, 8, generator=generator, dtype=torch.float64)
+    qkv = inputs(length, seed)
+    wanted = dense_windowed(*qkv, length, segments)
+    found = full_attention(*qkv, segments_BT=segments)
+    torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-10)
+    for a, b in zip(
+        torch.autograd.grad((found * weight).sum(), qkv),
+        torch.autograd.grad((wanted * weight).sum(), qkv),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)

@@ -8,6 +8,7 @@ Shape legend: B batch, T positions, H query heads, G key/value heads, X heads of
 dimension, N blocks, b queries in a block, S keys that a block can see.
 """
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -24,13 +25,36 @@ _flash_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_bac
 def full_attention(
     q_BHTd: Tensor, k_BGTd: Tensor, v_BGTd: Tensor, *, segments_BT: Tensor | None = None
 ) -> Tensor:
-    """Causal attention over all earlier positions of the same segment; scores are scaled by d^-1/2."""
+    """Causal attention over all earlier positions of the same segment; scores are scaled by d^-1/2.
+
+    Segments are contiguous. Each is attended to by itself, without a mask: T positions in documents of n cost
+    T n and not T^2.
+    """
     if segments_BT is None:
         return F.scaled_dot_product_attention(q_BHTd, k_BGTd, v_BGTd, is_causal=True, enable_gqa=True)
-    length = q_BHTd.shape[2]
-    causal_TT = torch.ones(length, length, dtype=torch.bool, device=q_BHTd.device).tril()
-    mask_B1TT = (causal_TT & _same(segments_BT, segments_BT)).unsqueeze(1)
-    return F.scaled_dot_product_attention(q_BHTd, k_BGTd, v_BGTd, attn_mask=mask_B1TT, enable_gqa=True)
+    lengths = _segment_lengths(segments_BT)
+    documents = zip(
+        # Cut once, of all sequences one after the other: a slice's gradient would be as long as the whole.
+        *(x_BXTd.transpose(0, 1).flatten(1, 2).split(lengths, dim=1) for x_BXTd in (q_BHTd, k_BGTd, v_BGTd)),
+        strict=True,
+    )
+    outputs = [
+        F.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=True, enable_gqa=True)[0]
+        for q, k, v in documents
+    ]
+    return torch.cat(outputs, dim=1).unflatten(1, segments_BT.shape).transpose(0, 1)
+
+
+def _segment_lengths(segments_BT: Tensor) -> list[int]:
+    """Lengths of the segments of all sequences, one sequence after the other.
+
+    >>> _segment_lengths(torch.tensor([[3, 3, 5], [5, 5, 5]]))
+    [2, 1, 3]
+    """
+    begins_BT = torch.ones_like(segments_BT, dtype=torch.bool)
+    begins_BT[:, 1:] = segments_BT[:, 1:] != segments_BT[:, :-1]
+    starts: list[int] = begins_BT.flatten().nonzero()[:, 0].tolist()
+    return [end - start for start, end in pairwise([*starts, segments_BT.numel()])]
 
 
 def banded_attention(
