@@ -75,7 +75,7 @@ def test_scores_are_those_of_one_choice_at_a_time():
 def test_scores_do_not_depend_on_the_batch(monkeypatch):
     model = Transformer(SHAPE, seed=0)
     together = choice_logprobs(model, TOKENIZER, ITEMS)
-    monkeypatch.setattr("fireside.lm.evaluate.multiple_choice.BATCH_TOKENS", 1)
+    monkeypatch.setattr("fireside.lm.evaluate.continuation.BATCH_TOKENS", 1)
     for one, other in zip(together, choice_logprobs(model, TOKENIZER, ITEMS), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5)
 
@@ -130,7 +130,7 @@ def test_scoring_leaves_the_model_and_the_global_generator_as_they_are():
 def test_what_does_not_fit_is_named():
     model = Transformer(SHAPE, seed=0)
     long = MultipleChoiceItem(context="x", choices=["q" * 25, "z"], answer=0)
-    with pytest.raises(InputError, match=r"item 1: the choice 'qqq.*has 25 tokens, the model reads 24"):
+    with pytest.raises(InputError, match=r"'qqq.* of 'x' has 25 tokens, the model reads 24"):
         multiple_choice(model, TOKENIZER, [ITEMS[0], long])
     small = Transformer(
         ModelConfig(**{**{f: getattr(SHAPE, f) for f in SHAPE.__slots__}, "vocab_size": 100}), seed=0

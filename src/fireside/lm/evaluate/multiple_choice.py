@@ -2,22 +2,20 @@
 
 Nothing is generated: a choice is scored by ln p(choice | context), the sum over its tokens, as the field's
 harnesses do. Longer choices have more tokens to pay for, so the sum is also taken per byte of the choice:
-that is the accuracy usually reported, `acc_norm`. Context and choice are encoded together; the tokens that
-count are those after the longest beginning that the context alone has too.
+that is the accuracy usually reported, `acc_norm`.
 
-Shape legend: N items, C choices of one item, B sequences, T positions, P positions that count.
+Shape legend: N items, C choices of one item.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import numpy as np
-import torch
 
 from fireside.core.errors import InputError
-from fireside.lm.losses import token_logprobs
+from fireside.lm.evaluate.continuation import continuation_scores
 from fireside.lm.tokenizer import Tokenizer
 from fireside.lm.transformer import Transformer
 
@@ -28,8 +26,6 @@ __all__ = [
     "multiple_choice",
     "read_multiple_choice",
 ]
-
-BATCH_TOKENS = 8_192
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,85 +144,15 @@ def multiple_choice(
     )
 
 
-@torch.no_grad()
 def choice_logprobs(
     model: Transformer, tokenizer: Tokenizer, items: Sequence[MultipleChoiceItem]
 ) -> list[np.ndarray]:
-    """ln p(choice | context) in nats, float64[C] for each item.
-
-    A context too long for the model loses its beginning. An empty one is the token that ends a text.
+    """ln p(choice | context) in nats, float64[C] for each item; see `continuation_scores`.
 
     Raises:
         InputError: a choice does not fit the model's context, or a token is outside its vocabulary.
     """
-    sequences = _sequences(tokenizer, items, model.config.context_length)
-    largest = max((max(tokens) for tokens, _ in sequences), default=0)
-    if largest >= model.config.vocab_size:
-        raise InputError(
-            f"token id {largest} does not fit a vocabulary of {model.config.vocab_size}: give the model's "
-            "own tokenizer"
-        )
-    logprobs = np.zeros(len(sequences))
-    for rows in _batches([len(tokens) for tokens, _ in sequences]):
-        logprobs[rows] = _batch_logprobs(model, [sequences[row] for row in rows])
+    pairs = [(item.context, choice) for item in items for choice in item.choices]
+    logprobs = np.array([one.logprob for one in continuation_scores(model, tokenizer, pairs)])
     ends = np.cumsum([len(item.choices) for item in items])
     return np.split(logprobs, ends[:-1])
-
-
-def _sequences(
-    tokenizer: Tokenizer, items: Sequence[MultipleChoiceItem], context_length: int
-) -> list[tuple[list[int], int]]:
-    """(tokens, how many of the last ones count) of each choice of each item, in order."""
-    contexts = tokenizer.encode_batch([item.context for item in items])
-    wholes = iter(
-        tokenizer.encode_batch([item.context + choice for item in items for choice in item.choices])
-    )
-    sequences = []
-    for number, (item, context) in enumerate(zip(items, contexts, strict=True)):
-        for choice in item.choices:
-            whole = next(wholes)
-            num_shared = _num_shared(context, whole)
-            num_counted = len(whole) - num_shared
-            if num_counted > context_length:
-                raise InputError(
-                    f"item {number}: the choice {choice[:40]!r}... has {num_counted} tokens, the model reads "
-                    f"{context_length}: shorten it"
-                )
-            # The last token is predicted and never read, so one more than the context's length fits.
-            tokens = [tokenizer.eos_id, *whole] if num_shared == 0 else whole
-            sequences.append((tokens[-context_length - 1 :], num_counted))
-    return sequences
-
-
-def _num_shared(left: Sequence[int], right: Sequence[int]) -> int:
-    pairs = enumerate(zip(left, right, strict=False))
-    return next((n for n, (a, b) in pairs if a != b), min(len(left), len(right)))
-
-
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Rows of like length together, so that little is padded; the longest first: memory shows early."""
-    rows: list[int] = []
-    for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
-        if rows and (len(rows) + 1) * lengths[rows[0]] > BATCH_TOKENS:
-            yield rows
-            rows = []
-        rows.append(row)
-    if rows:
-        yield rows
-
-
-def _batch_logprobs(model: Transformer, sequences: Sequence[tuple[list[int], int]]) -> np.ndarray:
-    """Padding stands on the right, where attention, which looks back only, never meets it."""
-    longest = max(len(tokens) for tokens, _ in sequences)
-    tokens_BT = np.zeros((len(sequences), longest), np.int64)
-    counts_BT = np.zeros((len(sequences), longest), bool)
-    for row, (ids, num_counted) in enumerate(sequences):
-        tokens_BT[row, : len(ids)] = ids
-        counts_BT[row, len(ids) - num_counted : len(ids)] = True
-    device = model.output_weight.device
-    tokens = torch.from_numpy(tokens_BT).to(device)
-    counted_BT = torch.from_numpy(counts_BT[:, 1:]).to(device)
-    hidden_PD = model(tokens[:, :-1])[counted_BT]
-    logprobs_P = token_logprobs(hidden_PD, model.output_weight, tokens[:, 1:][counted_BT])
-    rows_P = np.nonzero(counts_BT)[0]
-    return np.bincount(rows_P, logprobs_P.cpu().numpy().astype(np.float64), len(sequences))
