@@ -12,10 +12,10 @@ import datetime
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 from rich.console import Console
@@ -62,14 +62,71 @@ def run_benchmark(
         packages: distributions whose versions matter beside ours.
         seeds: all the seeds that were used.
     """
+    quick = _parser().parse_args().quick
+    rows, bars = measure(quick)
+    _finish(name, quick, rows, bars, packages, seeds)
+
+
+def run_in_parts(
+    name: str,
+    parts: Mapping[str, Callable[[bool], list[Row]]],
+    bars_of: Callable[[list[Row]], list[Bar]],
+    *,
+    packages: tuple[str, ...] = (),
+    seeds: tuple[int, ...] = (),
+) -> None:
+    """`run_benchmark` for what takes long: `--only PART` measures that part; saved rows of others stay.
+
+    Args:
+        name: the script's name.
+        parts: by its name, what measures a part: given whether to be quick, it returns rows.
+        bars_of: the bars, given the rows of all parts that have been measured.
+        packages: distributions whose versions matter beside ours.
+        seeds: all the seeds that were used.
+    """
+    parser = _parser()
+    parser.add_argument("--only", action="append", choices=list(parts), help="this part; may be repeated")
+    given = parser.parse_args()
+    wanted = given.only or list(parts)
+    rows: dict[str, list[Row]] = {part: [] for part in parts}
+    if given.only and (path := _path(name, given.quick)).exists():
+        for row in msgspec.json.decode(path.read_bytes())["rows"]:
+            if row["part"] in rows:
+                rows[row["part"]].append(row)
+    for part in wanted:
+        date = _now()
+        rows[part] = [{"part": part, "date": date, **row} for row in parts[part](given.quick)]
+    every = [row for part in parts for row in rows[part]]
+    _finish(name, given.quick, every, bars_of(every), packages, seeds)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     parser.add_argument("--quick", action="store_true", help="a smaller version, under a minute")
-    quick = parser.parse_args().quick
-    rows, bars = measure(quick)
+    return parser
+
+
+def _path(name: str, quick: bool) -> Path:
+    return RESULTS / f"{name}{'.quick' if quick else ''}.json"
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _finish(
+    name: str,
+    quick: bool,
+    rows: list[Row],
+    bars: list[Bar],
+    packages: tuple[str, ...],
+    seeds: tuple[int, ...],
+) -> NoReturn:
+    """Save and print the object and its bars, and exit."""
     result = {
         "name": name,
         "quick": quick,
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "date": _now(),
         "machine": machine(),
         "versions": versions(("fireside", "numpy", "pyarrow", *packages)),
         "seeds": list(seeds),
@@ -77,7 +134,7 @@ def run_benchmark(
         "bars": bars,
     }
     text = msgspec.json.format(msgspec.json.encode(result, enc_hook=float), indent=1)
-    write_bytes(RESULTS / f"{name}{'.quick' if quick else ''}.json", text + b"\n")
+    write_bytes(_path(name, quick), text + b"\n")
     print(text.decode())
     _print_bars(name, bars)
     raise SystemExit(0 if all(one["holds"] for one in bars) else 1)
