@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fireside.core.extras import require
+from fireside.ml.murmur3 import murmur3
 
 __all__ = ["hash_seed", "next_int", "uniform_floats"]
 
 numba = require("numba", extra="ml")
 
-_MASK = 0xFFFFFFFF
 _ARRAY_SEED = 0x3C074A61
 
 
@@ -25,28 +25,14 @@ def hash_seed(seed: int) -> int:
     False
     """
     data = (seed % 2**64).to_bytes(8, "big")
-    low = _murmur3(data, _ARRAY_SEED)
-    return _murmur3(data, low) << 32 | low
+    low = murmur3(data, _ARRAY_SEED)
+    return murmur3(data, low) << 32 | low
 
 
 def uniform_floats(seed: int, count: int) -> npt.NDArray[np.float32]:
     """float32[count], the first numbers of `nextFloat`, from 0 to 1, 1 excluded."""
     floats: npt.NDArray[np.float32] = _floats(np.uint64(hash_seed(seed)), count)
     return floats
-
-
-def _murmur3(data: bytes, seed: int) -> int:
-    """MurmurHash3 of whole words, as `scala.util.hashing.MurmurHash3.bytesHash` computes it."""
-    state = seed
-    for start in range(0, len(data), 4):
-        word = int.from_bytes(data[start : start + 4], "little") * 0xCC9E2D51 & _MASK
-        word = (word << 15 | word >> 17) & _MASK
-        state ^= word * 0x1B873593 & _MASK
-        state = ((state << 13 | state >> 19) & _MASK) * 5 + 0xE6546B64 & _MASK
-    state ^= len(data)
-    state = (state ^ state >> 16) * 0x85EBCA6B & _MASK
-    state = (state ^ state >> 13) * 0xC2B2AE35 & _MASK
-    return state ^ state >> 16
 
 
 @numba.njit(cache=True)

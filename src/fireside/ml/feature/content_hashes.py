@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fireside.ml.feature.text.lists import split_lists
-from fireside.ml.feature.text.murmur3 import hash_terms
 
 __all__ = ["UInt64Array", "column_hashes", "content_hashes", "keyed", "mixed", "uniform"]
 
@@ -32,6 +31,8 @@ def content_hashes(batch: pa.RecordBatch) -> UInt64Array:
 
 def column_hashes(column: pa.Array) -> UInt64Array:
     """uint64[N], a hash of each value of a column of any type."""
+    from fireside.ml.feature.text.murmur3 import hash_terms
+
     kind = column.type
     if pa.types.is_struct(kind):
         hashes = np.zeros(len(column), np.uint64)

@@ -1,6 +1,8 @@
 """Columns of numbers, booleans and strings, hashed into one vector."""
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,10 +11,12 @@ import pyarrow as pa
 from fireside.ml.attributes import vector_field_of
 from fireside.ml.base import Transformer
 from fireside.ml.columns import as_floats
-from fireside.ml.feature.text.java_numbers import java_strings
+from fireside.ml.feature.text.hash_text import hash_text
+from fireside.ml.feature.text.java_numbers import java_double, java_strings
 from fireside.ml.param import Param, TypeConverters, accessors, param
 from fireside.ml.param.shared import HasInputCols, HasOutputCol
 from fireside.ml.param.validators import gt
+from fireside.ml.row_function import Row, RowFunction, block_of_entries, usual_number
 from fireside.ml.row_transform import RowTransform
 from fireside.ml.schema import input_field, is_numeric, is_string
 
@@ -64,6 +68,30 @@ class FeatureHasher(RowTransform, HasInputCols, HasOutputCol, Transformer):
         hashed = np.array(buckets, np.int32).reshape(shape), np.array(values).reshape(shape)
         return [summed(*hashed, self.getNumFeatures()).to_arrow()]
 
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        target, size, columns = self.getOutputCol(), self.getNumFeatures(), []
+        for name in self.getInputCols():
+            kind = schema.field(name).type
+            if not (is_string(kind) or usual_number(kind)):
+                return None
+            is_category = not is_numeric(kind) or name in self._categorical()
+            columns.append((name, hash_text(name) % size, _WRITERS[kind] if is_category else None))
+
+        def function(row: Row) -> Row:
+            entries: dict[int, float] = {}
+            for name, bucket, written in columns:
+                given = row[name]
+                if given is None:
+                    continue
+                value = float(given) if written is None else 1.0
+                if written is not None:
+                    bucket = hash_text(f"{name}={written(given)}") % size
+                entries[bucket] = entries[bucket] + value if bucket in entries else value
+            row[target] = block_of_entries(size, entries)
+            return row
+
+        return function
+
     def _hashed(self, name: str, column: pa.Array) -> tuple[IntArray, FloatArray]:
         """int32[N] buckets and float64[N] values of a column's features."""
         from fireside.ml.feature.text.murmur3 import hash_terms
@@ -81,6 +109,14 @@ class FeatureHasher(RowTransform, HasInputCols, HasOutputCol, Transformer):
 
     def _categorical(self) -> set[str]:
         return set(self.getCategoricalCols()) if self.isDefined("categoricalCols") else set()
+
+
+_WRITERS: dict[pa.DataType, Callable[[Any], str]] = {
+    pa.string(): str,
+    pa.int64(): str,
+    pa.float64(): java_double,
+    pa.bool_(): lambda value: "true" if value else "false",
+}
 
 
 def _can_be_hashed(kind: pa.DataType) -> bool:

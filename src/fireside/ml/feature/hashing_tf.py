@@ -9,6 +9,7 @@ from fireside.core.extras import require
 from fireside.ml.attributes import vector_field_of
 from fireside.ml.base import Transformer
 from fireside.ml.columns import column_without_nulls
+from fireside.ml.feature.text.hash_text import hash_text
 from fireside.ml.feature.text.lists import split_lists
 from fireside.ml.feature.unary import STRING_LIST, OneColumn
 from fireside.ml.linalg import VectorBlock
@@ -18,9 +19,6 @@ from fireside.ml.row_function import Row, RowFunction, block_of_entries, present
 from fireside.ml.row_transform import RowTransform
 
 __all__ = ["HashingTF"]
-
-MAX_KNOWN_TERMS = 1 << 16
-"""So many terms are remembered with their bucket where rows come one by one."""
 
 
 def _is_term_list(kind: pa.DataType) -> bool:
@@ -77,19 +75,11 @@ class HashingTF(RowTransform, OneColumn, Transformer):
     def _row_function(self, schema: pa.Schema) -> RowFunction | None:
         source, target = self.getInputCol(), self.getOutputCol()
         size, binary = self.getNumFeatures(), self.getBinary()
-        known: dict[str | None, int] = {}
 
         def function(row: Row) -> Row:
-            nonlocal known
-            if len(known) > MAX_KNOWN_TERMS:
-                # Another thread may still read the old one.
-                known = {}
-            terms, buckets = present(row[source]), known
-            if new := [term for term in dict.fromkeys(terms) if term not in buckets]:
-                buckets.update(zip(new, self._buckets(pa.array(new, pa.string())).tolist(), strict=True))
             counts: dict[int, float] = {}
-            for term in terms:
-                bucket = buckets[term]
+            for term in present(row[source]):
+                bucket = hash_text(term) % size
                 counts[bucket] = 1.0 if binary else counts.get(bucket, 0.0) + 1.0
             row[target] = block_of_entries(size, counts)
             return row

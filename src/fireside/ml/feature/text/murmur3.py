@@ -11,12 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fireside.core.extras import require
+from fireside.ml.feature.text.hash_text import SEED
 
-__all__ = ["SEED", "hash_terms"]
+__all__ = ["hash_terms"]
 
 numba = require("numba", extra="ml")
-
-SEED = 42
 
 
 def hash_terms(terms: pa.Array) -> npt.NDArray[np.int32]:

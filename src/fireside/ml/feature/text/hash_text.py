@@ -1,0 +1,21 @@
+"""Spark's hash of one term; `murmur3` hashes columns of them."""
+
+import functools
+
+from fireside.ml.murmur3 import murmur3, signed
+
+__all__ = ["SEED", "hash_text"]
+
+SEED = 42
+MAX_KNOWN_TERMS = 1 << 16
+"""So many terms are remembered with their hash: where rows come one by one, terms come again."""
+
+
+@functools.lru_cache(MAX_KNOWN_TERMS)
+def hash_text(term: str | None) -> int:
+    """The hash of a term, from -2^31 on; null hashes to the seed.
+
+    >>> hash_text("a"), hash_text("é"), hash_text(None)
+    (-1293573533, 1023967903, 42)
+    """
+    return SEED if term is None else signed(murmur3(term.encode(), SEED))
