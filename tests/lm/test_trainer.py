@@ -22,7 +22,7 @@ from fireside.core.metrics import read_metrics
 from fireside.core.protocols import BatchSource, TokenBatch
 from fireside.lm.config import ModelConfig
 from fireside.lm.flops import training_flops
-from fireside.lm.gradients import accumulate_gradients
+from fireside.lm.gradients import BatchLoss, accumulate_gradients
 from fireside.lm.lr_schedule import LearningRateSchedule
 from fireside.lm.optimizer import AdamWConfig
 from fireside.lm.trainer import Trainer
@@ -236,7 +236,7 @@ def test_a_killed_process_loses_nothing(tmp_path):
 
 def test_the_gradient_is_that_of_the_weighted_mean_loss():
     batch, model = Noise().batch(0), new_model()
-    loss = accumulate_gradients(model, batch)
+    loss = accumulate_gradients(BatchLoss(model), batch)
     found = {name: p.grad for name, p in model.named_parameters()}
     plain = new_model()
     inputs, targets, segments = (
@@ -255,8 +255,8 @@ def test_the_gradient_is_that_of_the_weighted_mean_loss():
 @pytest.mark.parametrize("size", [1, 3])
 def test_micro_batches_change_nothing_but_rounding(size):
     whole, parts = new_model(), new_model()
-    loss = accumulate_gradients(whole, Noise().batch(0))
-    assert accumulate_gradients(parts, Noise().batch(0), micro_batch_size=size) == pytest.approx(
+    loss = accumulate_gradients(BatchLoss(whole), Noise().batch(0))
+    assert accumulate_gradients(BatchLoss(parts), Noise().batch(0), micro_batch_size=size) == pytest.approx(
         loss, rel=1e-6
     )
     for a, b in zip(whole.parameters(), parts.parameters(), strict=True):

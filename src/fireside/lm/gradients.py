@@ -1,74 +1,109 @@
 """From a batch to gradients: forward, loss, backward, in micro-batches.
 
-Knows nothing about optimizers, schedules or where batches come from.
+What is minimised is an `Objective`; `BatchLoss` makes a module of it and a model, so that the model can be
+wrapped for several processes without the objective noticing. Knows nothing about optimizers, schedules or
+where batches come from.
 
 Shape legend: B sequences, T positions, D width, N positions that count in the loss.
 """
 
-from typing import Literal, Protocol
+from collections.abc import Callable, Iterator
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fireside.core.errors import InputError
 from fireside.core.protocols import TokenBatch
 from fireside.lm.losses import linear_cross_entropy
+from fireside.lm.parallel import last_synchronizes
 from fireside.lm.transformer import Transformer
+from fireside.lm.workers import Workers
 
-__all__ = ["Objective", "accumulate_gradients", "check_batch"]
+__all__ = ["BatchLoss", "Objective", "TensorBatch", "accumulate_gradients", "check_batch", "next_token_loss"]
 
 
-class Objective(Protocol):
-    """Adds the gradient of a batch's loss to the parameters, and gives that loss."""
+class TensorBatch(NamedTuple):
+    """Some sequences of a batch on the model's device.
 
-    def __call__(
-        self,
-        model: Transformer,
-        batch: TokenBatch,
-        *,
-        micro_batch_size: int | None = None,
-        precision: Literal["fp32", "bf16"] = "fp32",
-    ) -> float:
-        """As `accumulate_gradients`, whatever the loss is."""
-        ...
+    Attributes:
+        inputs_BT: int64.
+        targets_BT: int64.
+        weights_BT: float32; those of all sequences of the whole batch sum to 1.
+        segments_BT: int64, or `None`.
+    """
+
+    inputs_BT: Tensor
+    targets_BT: Tensor
+    weights_BT: Tensor
+    segments_BT: Tensor | None
+
+
+Objective = Callable[[Transformer, TensorBatch], Tensor]
+"""The weighted sum of the losses of some sequences, in nats: a float32 scalar that can be differentiated."""
+
+
+def next_token_loss(model: Transformer, part: TensorBatch) -> Tensor:
+    """Cross-entropy of the next token; positions of weight 0 never reach the vocabulary."""
+    hidden_ND = model(part.inputs_BT, segments_BT=part.segments_BT).flatten(0, 1)
+    targets_N, weights_N = part.targets_BT.flatten(), part.weights_BT.flatten()
+    if not weights_N.all():
+        (kept,) = weights_N.nonzero(as_tuple=True)
+        hidden_ND, targets_N, weights_N = hidden_ND[kept], targets_N[kept], weights_N[kept]
+    return linear_cross_entropy(hidden_ND, model.output_weight, targets_N, weights_N)
+
+
+class BatchLoss(nn.Module):
+    """A model and what it is to minimise, as one module.
+
+    Args:
+        model: what trains.
+        objective: of the tokens.
+    """
+
+    def __init__(self, model: Transformer, objective: Objective = next_token_loss) -> None:
+        super().__init__()
+        self.model = model
+        self.objective = objective
+
+    def forward(self, part: TensorBatch) -> Tensor:
+        """The objective of some sequences."""
+        return self.objective(self.model, part)
 
 
 def accumulate_gradients(
-    model: Transformer,
+    loss_module: nn.Module,
     batch: TokenBatch,
     *,
     micro_batch_size: int | None = None,
     precision: Literal["fp32", "bf16"] = "fp32",
+    workers: Workers | None = None,
 ) -> float:
     """Add the gradient of a batch's mean loss to the parameters; returns that loss, in nats per token.
 
-    The mean is weighted by `batch.weights_BT` over the whole batch, so that micro-batches change nothing but
-    rounding and memory.
+    The mean is weighted by `batch.weights_BT` over the whole batch, so that neither micro-batches nor
+    processes change anything but rounding and memory.
 
     Args:
-        model: parameters that require no gradient get none.
-        batch: one that `check_batch` accepts.
-        micro_batch_size: sequences that pass through the model at once; `None`: all.
+        loss_module: a `BatchLoss`, distributed or not; parameters that require no gradient get none.
+        batch: one that `check_batch` accepts, the same in all processes.
+        micro_batch_size: sequences that pass through the model of one process at once; `None`: all it has.
         precision: `"fp32"`, or `"bf16"` for matrix products in bfloat16.
+        workers: the processes that share the batch; `None`: this one alone.
     """
-    device = model.output_weight.device
-    total_weight = batch.weights_BT.sum(dtype=np.float64)
-    size = micro_batch_size or len(batch.inputs_BT)
+    workers = workers or Workers()
+    device = next(loss_module.parameters()).device
+    parts = list(_micro_batches(batch, workers.rows(len(batch.inputs_BT)), micro_batch_size, device))
     loss = 0.0
-    for start in range(0, len(batch.inputs_BT), size):
-        part = slice(start, start + size)
-        weights_BT = torch.from_numpy((batch.weights_BT[part] / total_weight).astype(np.float32))
-        segments_BT = None if batch.segments_BT is None else _int64(batch.segments_BT[part]).to(device)
+    for part in last_synchronizes(loss_module, parts):
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
-            hidden_BTD = model(_int64(batch.inputs_BT[part]).to(device), segments_BT=segments_BT)
-            part_loss = _loss(
-                model, hidden_BTD, _int64(batch.targets_BT[part]).to(device), weights_BT.to(device)
-            )
-        part_loss.backward()  # type: ignore[no-untyped-call]
+            part_loss = loss_module(part)
+        # Gradients are averaged over processes, and the loss is a sum.
+        (part_loss * workers.size).backward()
         loss += part_loss.item()
-    return loss
+    return workers.sum(loss)
 
 
 def check_batch(batch: TokenBatch, step: int, vocab_size: int) -> None:
@@ -88,13 +123,19 @@ def check_batch(batch: TokenBatch, step: int, vocab_size: int) -> None:
         raise InputError(f"batch {step} has no position of weight above 0: there is nothing to learn from it")
 
 
-def _loss(model: Transformer, hidden_BTD: Tensor, targets_BT: Tensor, weights_BT: Tensor) -> Tensor:
-    """The weighted sum of losses; positions of weight 0 never reach the vocabulary."""
-    hidden_ND, targets_N, weights_N = hidden_BTD.flatten(0, 1), targets_BT.flatten(), weights_BT.flatten()
-    if not weights_N.all():
-        (kept,) = weights_N.nonzero(as_tuple=True)
-        hidden_ND, targets_N, weights_N = hidden_ND[kept], targets_N[kept], weights_N[kept]
-    return linear_cross_entropy(hidden_ND, model.output_weight, targets_N, weights_N)
+def _micro_batches(
+    batch: TokenBatch, rows: slice, size: int | None, device: torch.device
+) -> Iterator[TensorBatch]:
+    total_weight = batch.weights_BT.sum(dtype=np.float64)
+    for start in range(rows.start, rows.stop, size or rows.stop - rows.start):
+        part = slice(start, min(start + size, rows.stop) if size else rows.stop)
+        weights_BT = torch.from_numpy((batch.weights_BT[part] / total_weight).astype(np.float32))
+        yield TensorBatch(
+            inputs_BT=_int64(batch.inputs_BT[part]).to(device),
+            targets_BT=_int64(batch.targets_BT[part]).to(device),
+            weights_BT=weights_BT.to(device),
+            segments_BT=None if batch.segments_BT is None else _int64(batch.segments_BT[part]).to(device),
+        )
 
 
 def _int64(array: npt.NDArray[np.int32]) -> Tensor:

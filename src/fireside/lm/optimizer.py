@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from fireside.core.config import config
 from fireside.core.errors import ConfigError
+from fireside.lm.parallel import whole
 
 __all__ = ["AdamWConfig", "adamw", "clip_gradients", "decays", "freeze_all_but", "set_learning_rate"]
 
@@ -125,7 +126,7 @@ def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float | None) -
     (5.0, 1.0)
     """
     grads: list[Tensor] = [p.grad for p in parameters if p.grad is not None]
-    norm = float(torch.nn.utils.get_total_norm(grads, foreach=True))
+    norm = float(whole(torch.nn.utils.get_total_norm(grads, foreach=True)))
     # Not clip_grads_with_norm_: it adds 1e-6 to the norm and multiplies even where nothing is clipped.
     if max_norm is not None and norm > max_norm:
         torch._foreach_mul_(grads, max_norm / norm)

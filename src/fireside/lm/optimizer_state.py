@@ -7,25 +7,25 @@ gradient. Knows nothing about where the file lies.
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
-from torch import nn
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from fireside.core.errors import CheckpointError
+from fireside.lm.parallel import copy_whole
 
-__all__ = ["load_moments", "save_moments"]
+__all__ = ["load_moments", "moments"]
 
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
-def save_moments(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path) -> None:
-    """Write the moments of all parameters of `model` that `optimizer` has stepped."""
-    tensors = {
-        f"{moment}.{name}": optimizer.state[parameter][moment].contiguous()
+def moments(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The moments of all parameters of `model` that `optimizer` has stepped; split ones stay split."""
+    return {
+        f"{moment}.{name}": optimizer.state[parameter][moment]
         for name, parameter in model.named_parameters()
         if parameter in optimizer.state
         for moment in _MOMENTS
     }
-    save_file(tensors, path)
 
 
 def load_moments(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path) -> None:
@@ -42,14 +42,12 @@ def load_moments(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path)
             name = names[parameter]
             if f"step.{name}" not in tensors:  # it has never had a gradient
                 continue
-            # Copies: a tensor of the file may lie at any address, and kernels may sum in another order there.
-            optimizer.state[parameter] = {
-                moment: tensors.pop(f"{moment}.{name}").to(
-                    # torch keeps the step of its fused AdamW beside the parameter.
-                    parameter.device,
-                    copy=True,
-                )
-                for moment in _MOMENTS
-            }
+            # torch keeps the step of its fused AdamW beside the parameter.
+            state = {"step": tensors.pop(f"step.{name}").to(parameter.device, copy=True)}
+            for moment in _MOMENTS[1:]:
+                # Copies: a tensor of the file may lie at any address, where kernels may sum in another order.
+                state[moment] = torch.empty_like(parameter.detach())
+                copy_whole(state[moment], tensors.pop(f"{moment}.{name}"))
+            optimizer.state[parameter] = state
     if tensors:
         raise CheckpointError(f"{path} has {next(iter(tensors))!r}, but that parameter does not train now")

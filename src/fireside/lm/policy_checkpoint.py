@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from fireside.core.checkpoint import verify, writing
 from fireside.core.config import to_dict
 from fireside.core.errors import CheckpointError, CorruptFileError
-from fireside.lm.optimizer_state import load_moments, save_moments
+from fireside.lm.optimizer_state import load_moments, moments
 from fireside.lm.transformer import Transformer
 
 __all__ = ["load_policy", "load_policy_optimizer", "save_policy"]
@@ -53,7 +53,8 @@ def save_policy(
     state = PolicyState(version=version, model=to_dict(model.config))
     with writing(path, kind=_KIND, metadata={"version": version}) as directory:
         save_file({name: parameters[name].detach().contiguous() for name in trained}, directory / _WEIGHTS)
-        save_moments(model, optimizer, directory / _OPTIMIZER)
+        moved = moments(model, optimizer)
+        save_file({name: tensor.contiguous() for name, tensor in moved.items()}, directory / _OPTIMIZER)
         (directory / _STATE).write_bytes(msgspec.json.format(msgspec.json.encode(state), indent=1))
 
 

@@ -4,12 +4,14 @@
 
 Nothing carries over from step to step but weights, AdamW's moments and counters, and all of these are in the
 checkpoint, so a run that was interrupted gives the same bits as one that was not (same machine, same number
-of threads). Knows nothing about where batches come from.
+of threads and processes). Several processes give what one gives, to rounding. Knows nothing about where
+batches come from.
 """
 
 import math
 import os
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,12 @@ from fireside.core.config import to_dict
 from fireside.core.errors import ConfigError, FiresideError, ResumeError
 from fireside.core.metrics import MetricsWriter, read_metrics
 from fireside.core.progress import track
-from fireside.core.protocols import BatchSource
+from fireside.core.protocols import BatchSource, TokenBatch
 from fireside.lm.flops import training_flops
-from fireside.lm.gradients import Objective, accumulate_gradients, check_batch
+from fireside.lm.gradients import BatchLoss, Objective, accumulate_gradients, check_batch, next_token_loss
 from fireside.lm.lr_schedule import learning_rate
 from fireside.lm.optimizer import adamw, clip_gradients, freeze_all_but, set_learning_rate
+from fireside.lm.parallel import distribute
 from fireside.lm.training_checkpoint import (
     BranchPoint,
     RunState,
@@ -38,6 +41,7 @@ from fireside.lm.training_checkpoint import (
 )
 from fireside.lm.training_config import TrainingConfig
 from fireside.lm.transformer import Transformer
+from fireside.lm.workers import Workers
 
 __all__ = ["Trainer"]
 
@@ -49,9 +53,11 @@ class Trainer:
         model: its weights are those the run starts from; a checkpoint in `directory` replaces them.
         source: batch `s` is trained on in step `s`.
         config: the run.
-        directory: holds `metrics.jsonl` and `checkpoints/`; for one process at a time.
-        objective: what is minimised: from a model, a batch and the micro-batch size and precision to
-            gradients and the loss. By default the cross-entropy of the next token.
+        directory: holds `metrics.jsonl` and `checkpoints/`; for one run at a time. All processes see it.
+        objective: what is minimised; by default the cross-entropy of the next token.
+        workers: the processes that train together, each with a trainer of its own over an equal model;
+            `None`: this one alone. With the strategy `"fsdp"` they split `model` in place: read the trained
+            weights from the checkpoint.
 
     Attributes:
         step: optimizer steps made.
@@ -72,16 +78,18 @@ class Trainer:
         config: TrainingConfig,
         directory: str | os.PathLike[str],
         *,
-        objective: Objective = accumulate_gradients,
+        objective: Objective = next_token_loss,
+        workers: Workers | None = None,
     ) -> None:
         self.model = model
         self.source = source
         self.config = config
         self.directory = Path(directory)
-        self._objective = objective
+        self._workers = workers or Workers()
         self.step, self.tokens, self.flops = 0, 0, 0
         model.activation_checkpointing = config.activation_checkpointing
         freeze_all_but(model, config.trainable)
+        self._loss = distribute(BatchLoss(model, objective), model, self._workers, config.strategy)
         self._optimizer = adamw(model, config.optimizer)
         self._num_frozen = _num_frozen(model)
         self._branches: list[BranchPoint] = []
@@ -98,18 +106,20 @@ class Trainer:
             The newest checkpoint.
 
         Raises:
-            ConfigError: there are fewer batches than steps, or `until_step` lies past the end.
+            ConfigError: there are fewer batches than steps, `until_step` lies past the end, or a batch cannot
+                be shared equally by all processes.
             InputError: a batch cannot be learnt from; the message names its step.
             FiresideError: the gradient is no longer finite; the checkpoints before that are kept.
             DiskFullError: a checkpoint could not be written.
         """
         until = self.config.num_steps if until_step is None else until_step
         self._check_reach(until)
-        with MetricsWriter(self.directory / "metrics.jsonl") as metrics:
+        steps, leads = range(self.step, until), self._workers.leads
+        with MetricsWriter(self.directory / "metrics.jsonl") if leads else nullcontext() as metrics:
             since, tokens_since = time.perf_counter(), self.tokens
-            for _ in track(range(self.step, until), "training"):
+            for _ in track(steps, "training") if leads else steps:
                 values = self._train_step()
-                if self.step % self.config.log_every == 0 or self.step == until:
+                if metrics is not None and (self.step % self.config.log_every == 0 or self.step == until):
                     now = time.perf_counter()
                     speed = (self.tokens - tokens_since) / (now - since)
                     metrics.log(self.step, {**values, "train/tokens_per_second": speed})
@@ -127,9 +137,7 @@ class Trainer:
         """Make one optimizer step; returns its metrics."""
         batch = self.source.batch(self.step)
         check_batch(batch, self.step, self.model.config.vocab_size)
-        loss = self._objective(
-            self.model, batch, micro_batch_size=self.config.micro_batch_size, precision=self.config.precision
-        )
+        loss = self._accumulate(batch)
         norm = clip_gradients(self.model.parameters(), self.config.optimizer.max_grad_norm)
         if not math.isfinite(norm):
             raise FiresideError(
@@ -154,6 +162,15 @@ class Trainer:
             "train/flops": self.flops,
         }
 
+    def _accumulate(self, batch: TokenBatch) -> float:
+        return accumulate_gradients(
+            self._loss,
+            batch,
+            micro_batch_size=self.config.micro_batch_size,
+            precision=self.config.precision,
+            workers=self._workers,
+        )
+
     def _checkpoint_is_due(self) -> bool:
         return self.config.checkpoint_every is not None and self.step % self.config.checkpoint_every == 0
 
@@ -167,13 +184,15 @@ class Trainer:
             model=to_dict(self.model.config),
             branches=self._branches,
         )
-        path = save_checkpoint(self._checkpoints, self.model, self._optimizer, state)
-        if self.config.keep_checkpoints is not None:
+        path = save_checkpoint(self._checkpoints, self.model, self._optimizer, state, self._workers)
+        if self.config.keep_checkpoints is not None and self._workers.leads:
             prune_checkpoints(self._checkpoints, self.config.keep_checkpoints)
         return path
 
     def _resume(self) -> None:
-        clear_half_written(self._checkpoints)
+        if self._workers.leads:
+            clear_half_written(self._checkpoints)
+        self._workers.wait()
         newest = latest_checkpoint(self._checkpoints)
         if newest is not None:
             state = read_state(newest)
@@ -181,7 +200,8 @@ class Trainer:
             load_checkpoint(newest, self.model, self._optimizer)
             self.step, self.tokens, self.flops = state.step, state.tokens, state.flops
             self._branches = state.branches
-        _drop_metrics_after(self.directory / "metrics.jsonl", self.step)
+        if self._workers.leads:
+            _drop_metrics_after(self.directory / "metrics.jsonl", self.step)
 
     def _refuse_another_run(self, state: RunState, path: Path) -> None:
         if state.fingerprint != self.source.fingerprint:

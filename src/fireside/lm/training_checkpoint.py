@@ -8,7 +8,8 @@
         state.json               step, tokens, FLOPs, fingerprint of the data, configurations, branching
         manifest.json            written last, by fireside.core.checkpoint
 
-Knows nothing about losses, batches or schedules.
+Tensors are whole however many processes trained them, so that any number, with any strategy, can go on from
+them. All processes save together, one writes, and all read. Knows nothing about losses, batches or schedules.
 """
 
 import os
@@ -25,7 +26,9 @@ from torch import Tensor, nn
 from fireside.core.checkpoint import read_manifest, verify, writing
 from fireside.core.errors import CheckpointError, CorruptFileError, ResumeError
 from fireside.core.protocols import BatchSource
-from fireside.lm.optimizer_state import load_moments, save_moments
+from fireside.lm.optimizer_state import load_moments, moments
+from fireside.lm.parallel import copy_whole, whole
+from fireside.lm.workers import Workers
 
 __all__ = [
     "KIND",
@@ -76,19 +79,30 @@ class RunState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def save_checkpoint(
-    directory: str | os.PathLike[str], model: nn.Module, optimizer: torch.optim.Optimizer, state: RunState
+    directory: str | os.PathLike[str],
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    state: RunState,
+    workers: Workers | None = None,
 ) -> Path:
     """Write `directory/step-<step>`, whole or not at all; an existing one of that step is replaced.
+
+    All processes call this together, and come back when it is written.
 
     Raises:
         DiskFullError: there is no room; nothing is left behind.
     """
     path = Path(directory) / f"step-{state.step:08d}"
-    metadata = {"step": state.step, "torch": str(torch.__version__)}
-    with writing(path, kind=KIND, metadata=metadata) as temporary:
-        save_file(_parameters(model), temporary / _WEIGHTS)
-        save_moments(model, optimizer, temporary / _OPTIMIZER)
-        (temporary / _STATE).write_bytes(msgspec.json.format(msgspec.json.encode(state), indent=1))
+    workers = workers or Workers()
+    weights = _gathered(dict(model.named_parameters()), workers)
+    moved = _gathered(moments(model, optimizer), workers)
+    if workers.leads:
+        metadata = {"step": state.step, "torch": str(torch.__version__)}
+        with writing(path, kind=KIND, metadata=metadata) as temporary:
+            save_file(weights, temporary / _WEIGHTS)
+            save_file(moved, temporary / _OPTIMIZER)
+            (temporary / _STATE).write_bytes(msgspec.json.format(msgspec.json.encode(state), indent=1))
+    workers.wait()
     return path
 
 
@@ -123,7 +137,7 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
                 f"{list(parameter.shape)} in the model"
             )
     for name, parameter in parameters.items():
-        parameter.copy_(stored[name])
+        copy_whole(parameter, stored[name])
 
 
 def read_state(path: str | os.PathLike[str]) -> RunState:
@@ -198,9 +212,14 @@ def branch(
     return path
 
 
-def _parameters(model: nn.Module) -> dict[str, Tensor]:
-    """Every parameter once, also where two modules share it."""
-    return {name: parameter.detach().contiguous() for name, parameter in model.named_parameters()}
+def _gathered(tensors: dict[str, Tensor], workers: Workers) -> dict[str, Tensor]:
+    """Whole tensors in the process that writes, nothing in the others."""
+    gathered = {}
+    for name, tensor in tensors.items():
+        put_together = whole(tensor.detach())
+        if workers.leads:
+            gathered[name] = put_together.contiguous()
+    return gathered
 
 
 def _checkpoints(directory: Path) -> list[Path]:

@@ -5,23 +5,21 @@ is no need of the data that the full model was trained on, any text of the kind 
 Attention alone is trained, as in the paper's later stages (arXiv 2409.15012); the trainer is the usual one,
 so that a run resumes bit for bit.
 
-Shape legend: B sequences, T positions, D width, N positions that count in the loss.
+Shape legend: B sequences, T positions, D width, N = B T positions.
 """
 
 import os
 from dataclasses import field
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from fireside.core.config import config
 from fireside.core.errors import ConfigError
-from fireside.core.protocols import BatchSource, TokenBatch
+from fireside.core.protocols import BatchSource
 from fireside.lm.distillation import linear_divergence
+from fireside.lm.gradients import TensorBatch
 from fireside.lm.lr_schedule import LearningRateSchedule
 from fireside.lm.optimizer import AdamWConfig
 from fireside.lm.trainer import Trainer
@@ -82,41 +80,25 @@ class Distillation:
     def __init__(self, teacher: Transformer) -> None:
         self._teacher = teacher.requires_grad_(False)
 
-    def __call__(
-        self,
-        model: Transformer,
-        batch: TokenBatch,
-        *,
-        micro_batch_size: int | None = None,
-        precision: Literal["fp32", "bf16"] = "fp32",
-    ) -> float:
-        """Add the gradient of the mean divergence to the parameters; returns the divergence in nats."""
+    def __call__(self, model: Transformer, part: TensorBatch) -> Tensor:
+        """The weighted sum of divergences in nats."""
         if model.config.vocab_size != self._teacher.config.vocab_size:
             raise ConfigError(
                 f"the student has {model.config.vocab_size} tokens and its teacher "
                 f"{self._teacher.config.vocab_size}: both need the same vocabulary"
             )
-        total_weight = batch.weights_BT.sum(dtype=np.float64)
-        size = micro_batch_size or len(batch.inputs_BT)
-        loss = 0.0
-        for start in range(0, len(batch.inputs_BT), size):
-            part = slice(start, start + size)
-            weights_N = torch.from_numpy((batch.weights_BT[part] / total_weight).astype(np.float32)).flatten()
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16"):
-                hidden_ND = _hidden(model, batch, part)
-                with torch.no_grad():
-                    teacher_hidden_ND = _hidden(self._teacher, batch, part)
-            (kept,) = weights_N.nonzero(as_tuple=True)
-            part_loss = linear_divergence(
-                hidden_ND[kept],
-                model.output_weight.detach(),
-                teacher_hidden_ND[kept],
-                self._teacher.output_weight,
-                weights_N[kept],
-            )
-            part_loss.backward()  # type: ignore[no-untyped-call]
-            loss += part_loss.item()
-        return loss
+        hidden_ND = model(part.inputs_BT, segments_BT=part.segments_BT).flatten(0, 1)
+        with torch.no_grad():
+            teacher_hidden_ND = self._teacher(part.inputs_BT, segments_BT=part.segments_BT).flatten(0, 1)
+        weights_N = part.weights_BT.flatten()
+        (kept,) = weights_N.nonzero(as_tuple=True)
+        return linear_divergence(
+            hidden_ND[kept],
+            model.output_weight.detach(),
+            teacher_hidden_ND[kept],
+            self._teacher.output_weight,
+            weights_N[kept],
+        )
 
 
 def heal(
@@ -143,14 +125,3 @@ def heal(
     """
     trainer = Trainer(student, source, settings.training(), directory, objective=Distillation(teacher))
     return trainer.run()
-
-
-def _hidden(model: Transformer, batch: TokenBatch, part: slice) -> Tensor:
-    segments_BT = None if batch.segments_BT is None else _int64(batch.segments_BT[part])
-    hidden_BTD = model(_int64(batch.inputs_BT[part]), segments_BT=segments_BT)
-    hidden_ND: Tensor = hidden_BTD.flatten(0, 1)
-    return hidden_ND
-
-
-def _int64(array: npt.NDArray[np.int32]) -> Tensor:
-    return torch.from_numpy(array.astype(np.int64))
