@@ -1,10 +1,11 @@
-"""`fireside lm`: what a layer map costs, and models that get another."""
+"""`fireside lm`: what a layer map costs, models that get another, and how good models are."""
 
 from typing import Annotated, Literal
 
 import typer
 
 from fireside.cli.lm_convert import convert
+from fireside.cli.lm_eval import compare, evaluate
 
 __all__ = ["lm"]
 
@@ -14,6 +15,8 @@ lm = typer.Typer(
     no_args_is_help=True,
 )
 lm.command("convert")(convert)
+lm.command("eval")(evaluate)
+lm.command("compare")(compare)
 
 
 @lm.command("plan")

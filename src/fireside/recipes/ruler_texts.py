@@ -13,11 +13,20 @@ from pathlib import Path
 from fireside.agents.corpus import Document
 from fireside.agents.corpus.factbook import read_factbook
 from fireside.agents.synthesis.factbook.names import NOT_PLACES, spoken
-from fireside.lm.evaluate.ruler import DocumentQuestion, QuestionSet, RulerTexts, read_hotpotqa, read_squad
+from fireside.core.config import config
+from fireside.lm.evaluate.ruler import (
+    RULER_TASKS,
+    DocumentQuestion,
+    QuestionSet,
+    RulerTexts,
+    read_hotpotqa,
+    read_squad,
+)
 from fireside.lm.evaluate.ruler.haystack import sentences_of
+from fireside.lm.evaluate.ruler.tasks import tasks_named
 from fireside.recipes.convert_model import read_texts
 
-__all__ = ["factbook_texts", "ruler_texts"]
+__all__ = ["RulerFiles", "factbook_texts", "ruler_texts"]
 
 CAPITAL = "Government: Capital - name"
 FIELDS = {
@@ -29,23 +38,53 @@ FIELDS = {
 LONGEST_ANSWER = 24
 
 
-def ruler_texts(
-    haystack: Path | None = None, squad: Path | None = None, hotpotqa: Path | None = None
-) -> RulerTexts:
-    """The user's texts and questions, and the Factbook's for whatever is not given.
+@config
+class RulerFiles:
+    """Files of the user's own.
+
+    Attributes:
+        haystack: text of any kind that `read_texts` takes.
+        squad: questions in SQuAD's format.
+        hotpotqa: questions in HotpotQA's format, distractor setting.
+    """
+
+    haystack: Path | None = None
+    squad: Path | None = None
+    hotpotqa: Path | None = None
+
+
+def ruler_texts(files: RulerFiles | None = None, tasks: Sequence[str] = ()) -> RulerTexts:
+    """What tasks need: the user's texts and questions, and the Factbook's for whatever is not given.
+
+    Args:
+        files: of the user; none by default.
+        tasks: names; all thirteen where there are none.
 
     Raises:
-        InputError: a file cannot be read.
+        InputError: a file cannot be read, or a task is unknown.
         MissingExtraError: something is not given and the Factbook is not installed.
+
+    >>> ruler_texts(tasks=["vt", "cwe"])
+    RulerTexts(sentences=(), single_hop=None, multi_hop=None)
     """
-    if haystack is not None and squad is not None and hotpotqa is not None:
-        default = RulerTexts()
-    else:
-        default = factbook_texts(read_factbook())
+    files = files or RulerFiles()
+    given = {
+        name
+        for name, file in (
+            ("sentences", files.haystack),
+            ("single_hop", files.squad),
+            ("multi_hop", files.hotpotqa),
+        )
+        if file is not None
+    }
+    needed = {RULER_TASKS[task].needs for task in tasks_named(tuple(tasks))} - {None}
+    default = factbook_texts(read_factbook()) if needed - given else RulerTexts()
     return RulerTexts(
-        sentences=default.sentences if haystack is None else sentences_of("\n".join(read_texts(haystack))),
-        single_hop=default.single_hop if squad is None else read_squad(squad),
-        multi_hop=default.multi_hop if hotpotqa is None else read_hotpotqa(hotpotqa),
+        sentences=default.sentences
+        if files.haystack is None
+        else sentences_of("\n".join(read_texts(files.haystack))),
+        single_hop=default.single_hop if files.squad is None else read_squad(files.squad),
+        multi_hop=default.multi_hop if files.hotpotqa is None else read_hotpotqa(files.hotpotqa),
     )
 
 

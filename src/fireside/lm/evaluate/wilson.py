@@ -24,4 +24,5 @@ def wilson_interval(share: float, count: int) -> tuple[float, float]:
     square = _Z**2
     middle = (share + square / (2 * count)) / (1 + square / count)
     half = _Z * math.sqrt(share * (1 - share) / count + square / (4 * count**2)) / (1 + square / count)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # At shares of 0 and 1 an end of the interval is the share itself, but for rounding.
+    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))

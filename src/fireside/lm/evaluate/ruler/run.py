@@ -1,6 +1,7 @@
 """RULER run over anything that answers: prompts are made, answered greedily, and scored."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -66,18 +67,15 @@ def run_ruler(
     names = tasks_named(tuple(tasks))
     if not lengths:
         raise InputError("there is no length: give at least one, such as 1024")
+    prompts = partial(ruler_prompts, texts=texts, count=prompting.count, seed=seed)
+    for task in names:
+        # A task without room or text shows now, not after hours of answers to the others.
+        prompts(task, length=min(lengths), num_samples=1)
     results = []
     for length in sorted(set(lengths)):
         for task in names:
             kind = RULER_TASKS[task]
-            fitted = ruler_prompts(
-                task,
-                length=length,
-                num_samples=num_samples,
-                texts=texts,
-                count=prompting.count,
-                seed=seed,
-            )
+            fitted = prompts(task, length=length, num_samples=num_samples)
             params = SamplingParams(max_tokens=kind.answer_tokens, temperature=0.0)
             samples = sampler.sample(
                 [

@@ -32,12 +32,14 @@ class RulerTask:
         answer_tokens: room for the answer.
         match: how it is scored.
         growing: draws a sample.
+        needs: the field of `RulerTexts` that it takes text from, if any.
     """
 
     category: Category
     answer_tokens: int
     match: Match
     growing: Callable[[Draw], Growing]
+    needs: Literal["sentences", "single_hop", "multi_hop"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class FittedPrompt:
 
 
 def _retrieval(needles: Needles) -> RulerTask:
-    return RulerTask(category="retrieval", answer_tokens=128, match="all", growing=needles)
+    needs: Literal["sentences"] | None = "sentences" if needles.haystack == "essay" else None
+    return RulerTask(category="retrieval", answer_tokens=128, match="all", growing=needles, needs=needs)
 
 
 RULER_TASKS: dict[str, RulerTask] = {
@@ -74,12 +77,14 @@ RULER_TASKS: dict[str, RulerTask] = {
         answer_tokens=32,
         match="part",
         growing=question_answering(lambda texts: texts.single_hop),
+        needs="single_hop",
     ),
     "qa_2": RulerTask(
         category="question answering",
         answer_tokens=32,
         match="part",
         growing=question_answering(lambda texts: texts.multi_hop),
+        needs="multi_hop",
     ),
 }
 
