@@ -4,15 +4,20 @@ People put `DenseVector` and `SparseVector` objects into pandas columns and list
 objects there; between the stages there are only Arrow columns.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pyarrow as pa
 
 from fireside.compute import Dataset, TableDataset, as_dataset, like
 from fireside.compute.schema import MATRIX_TYPE
-from fireside.core.errors import InputError
 from fireside.ml.linalg import Vector, VectorBlock, is_vector_type
+from fireside.ml.linalg.vectors_in_hand import (
+    arrow_from_lists,
+    is_vector_list,
+    lists_in_hand,
+    vectors_in_hand,
+)
 from fireside.ml.persistence.kinds import MATRIX
 
 __all__ = ["open_frame", "return_frame"]
@@ -27,11 +32,11 @@ def open_frame(source: Any) -> Dataset:
     array([[1., 2.]])
     """
     if _is_pandas(source):
-        from fireside.ml.linalg.pandas_vectors import VectorArray
-
-        held = {str(name): column for name, column in source.items() if _holds_vectors(column)}
+        held = {
+            str(name): made for name, column in source.items() if (made := _pandas_column(column)) is not None
+        }
         if held:
-            source = source.assign(**{name: VectorArray.of(column) for name, column in held.items()})
+            source = source.assign(**held)
     elif isinstance(source, Mapping):
         source = {name: _column(values) for name, values in source.items()}
     elif isinstance(source, list | tuple) and source and all(isinstance(row, Mapping) for row in source):
@@ -51,21 +56,22 @@ def return_frame(dataset: Dataset, original: Any) -> Any:
     if not (_is_pandas(original) or isinstance(original, Mapping | list | tuple)):
         return like(dataset, original)
     vectors = [field.name for field in dataset.schema if is_vector_type(field.type)]
-    matrices = [field.name for field in dataset.schema if field.type == MATRIX_TYPE]
-    if not vectors and not matrices:
+    others = {field.name: decode for field in dataset.schema if (decode := _decoder(field.type)) is not None}
+    if not vectors and not others:
         return like(dataset, original)
     table = dataset.to_table()
     bare = table
-    for name in [*vectors, *matrices]:
+    for name in [*vectors, *others]:
         bare = bare.set_column(bare.schema.get_field_index(name), name, pa.nulls(len(table)))
     frame = like(TableDataset(bare), original)
     if _is_pandas(original):
         from fireside.ml.linalg.pandas_vectors import VectorArray
 
         columns = {name: VectorArray(table[name].combine_chunks()) for name in vectors}
-        return frame.assign(**columns, **{name: MATRIX.decode(table[name]) for name in matrices})
-    for name in [*vectors, *matrices]:
-        column = MATRIX.decode(table[name]) if name in matrices else _in_hand(table[name].combine_chunks())
+        decoded = {name: decode(table[name].combine_chunks()) for name, decode in others.items()}
+        return frame.assign(**columns, **decoded)
+    for name, decode in {**dict.fromkeys(vectors, vectors_in_hand), **others}.items():
+        column = decode(table[name].combine_chunks())
         if isinstance(frame, Mapping):
             frame = {**frame, name: column}
         else:
@@ -73,25 +79,48 @@ def return_frame(dataset: Dataset, original: Any) -> Any:
     return frame
 
 
-def _in_hand(column: pa.Array) -> list[Vector | None]:
-    present = column.drop_null()
-    try:
-        vectors = iter(VectorBlock.from_arrow(present).to_vectors())
-    except InputError:
-        # A column that nothing has read yet may hold vectors of several sizes.
-        vectors = iter([vector for row in present for vector in VectorBlock.from_scalar(row).to_vectors()])
-    return [next(vectors) if valid else None for valid in column.is_valid().to_pylist()]
+def _decoder(kind: pa.DataType) -> Callable[[pa.Array], list[Any]] | None:
+    """What makes objects of a column that people hold as objects in a frame of any kind."""
+    if kind == MATRIX_TYPE:
+        return MATRIX.decode
+    return lists_in_hand if is_vector_list(kind) else None
 
 
 def _column(values: Any) -> Any:
-    return VectorBlock.arrow_from_vectors(values) if _holds_vectors(values) else values
+    """A column of objects as Arrow's, where they are vectors or lists of them."""
+    first = _first_present(values)
+    if isinstance(first, Vector):
+        return VectorBlock.arrow_from_vectors(values)
+    return arrow_from_lists(values) if _is_vector_list(first) else values
 
 
-def _holds_vectors(values: Any) -> bool:
-    """Whether the first value that is not missing is a vector in the hand."""
+def _pandas_column(values: Any) -> Any:
+    """A column of vectors or lists of them in Arrow memory; `None` for any other."""
+    first = _first_present(values)
+    if isinstance(first, Vector):
+        from fireside.ml.linalg.pandas_vectors import VectorArray
+
+        return VectorArray.of(values)
+    if _is_vector_list(first):
+        from pandas.arrays import ArrowExtensionArray
+
+        return ArrowExtensionArray(arrow_from_lists(values))
+    return None
+
+
+def _first_present(values: Any) -> Any:
+    """The first object of a column that is not missing, nor an empty list; `None` where there is none."""
     if isinstance(values, pa.Array | pa.ChunkedArray) or str(getattr(values, "dtype", "object")) != "object":
-        return False
-    return isinstance(next((value for value in values if value is not None), None), Vector)
+        return None
+    return next((value for value in values if value is not None and not _is_empty_list(value)), None)
+
+
+def _is_empty_list(value: Any) -> bool:
+    return isinstance(value, list) and not value
+
+
+def _is_vector_list(value: Any) -> bool:
+    return isinstance(value, list) and isinstance(value[0], Vector)
 
 
 def _is_pandas(source: Any) -> bool:

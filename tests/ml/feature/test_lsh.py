@@ -45,7 +45,7 @@ def test_the_join_finds_exactly_the_near_pairs_that_share_a_hash(one, other, thr
 
 
 def values(model, rows):
-    return [[entry["values"] for entry in row] for row in model.transform(rows)["h"]]
+    return [[hashed.values.tolist() for hashed in row] for row in model.transform(rows)["h"]]
 
 
 @settings(deadline=None)

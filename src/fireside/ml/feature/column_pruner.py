@@ -8,6 +8,7 @@ import pyarrow as pa
 from fireside.compute import Dataset
 from fireside.ml.base import Transformer
 from fireside.ml.persistence import STRINGS, SavedColumns
+from fireside.ml.row_function import Row, RowFunction
 
 __all__ = ["ColumnPruner"]
 
@@ -27,6 +28,16 @@ class ColumnPruner(Transformer):
 
     def transformSchema(self, schema: pa.Schema) -> pa.Schema:
         return pa.schema([field for field in schema if field.name not in self.columnsToPrune])
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction:
+        names = [name for name in self.columnsToPrune if name in schema.names]
+
+        def function(row: Row) -> Row:
+            for name in names:
+                del row[name]
+            return row
+
+        return function
 
     def _transform(self, dataset: Dataset) -> Dataset:
         return dataset.select(self.transformSchema(dataset.schema).names)

@@ -9,6 +9,7 @@ from fireside.ml.base import Transformer
 from fireside.ml.columns import column_label, column_without_nulls
 from fireside.ml.param import Param, TypeConverters, accessors, param
 from fireside.ml.param.shared import HasInputCol, HasOutputCol
+from fireside.ml.row_function import Row, RowFunction, UnusualValue, present, usual_number
 from fireside.ml.row_transform import RowTransform
 from fireside.ml.schema import input_field, is_numeric
 
@@ -44,6 +45,18 @@ class IndexToString(RowTransform, HasInputCol, HasOutputCol, Transformer):
                 f"are for 0 to {len(labels) - 1}: give more labels, or leave such rows out"
             )
         return [pa.array(labels, pa.string()).take(pa.array(numbers.astype(np.int64)))]
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        source, target, labels = self.getInputCol(), self.getOutputCol(), self._labels_for(schema)
+
+        def function(row: Row) -> Row:
+            index = present(row[source])
+            if not 0 <= index < len(labels):
+                raise UnusualValue
+            row[target] = labels[int(index)]
+            return row
+
+        return function if usual_number(schema.field(source).type) else None
 
     def _labels_for(self, schema: pa.Schema) -> list[str]:
         field = input_field(self, schema, self.getInputCol(), wanted="a number", fits=is_numeric)

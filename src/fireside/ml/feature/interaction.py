@@ -1,8 +1,10 @@
 """Products of columns: every feature of one with every feature of the others."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from fireside.core.errors import InputError, SchemaError
@@ -12,10 +14,13 @@ from fireside.ml.columns import as_floats, column_label, column_without_nulls, r
 from fireside.ml.linalg import VectorBlock
 from fireside.ml.linalg.vector_type import is_vector_like
 from fireside.ml.param.shared import HasInputCols, HasOutputCol
+from fireside.ml.row_function import Row, RowFunction, present, usual_number, vector_reader
 from fireside.ml.row_transform import RowTransform
 from fireside.ml.schema import input_field, is_numeric
 
 __all__ = ["Interaction"]
+
+IntArray = npt.NDArray[np.int64]
 
 
 class Interaction(RowTransform, HasInputCols, HasOutputCol, Transformer):
@@ -44,23 +49,47 @@ class Interaction(RowTransform, HasInputCols, HasOutputCol, Transformer):
         return [vector_field_of_entries(self.getOutputCol(), entries)]
 
     def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
-        *others, product = [self._encoded(batch, column) for column in self._columns()]
-        for block in reversed(others):
-            product = row_products(block, product)
-        return [product.compressed().to_arrow()]
+        blocks = []
+        for column in self._columns():
+            if is_vector_like(batch.schema.field(column).type):
+                block = read_vectors(self, batch, column)
+            else:
+                numbers = as_floats(column_without_nulls(self, batch, column))
+                block = VectorBlock.from_dense(numbers.reshape(-1, 1))
+            blocks.append(self._encoded(block, column, self._counts(batch.schema, column)))
+        return [interacted(blocks).to_arrow()]
 
-    def _encoded(self, batch: pa.RecordBatch, column: str) -> VectorBlock:
-        counts = np.array([max(1, f["values"]) for f in column_features(self, batch.schema, column)])
-        if is_vector_like(batch.schema.field(column).type):
-            block = read_vectors(self, batch, column)
-            if block.size != len(counts):
-                raise InputError(
-                    f"{column_label(self, column)} holds vectors of size {block.size}, but its metadata "
-                    f"describe {len(counts)} entries: assemble the vectors again"
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        columns, target = [], self.getOutputCol()
+        for column in self._columns():
+            read = vector_reader(schema, column, None)
+            if read is None and not usual_number(schema.field(column).type):
+                return None
+            columns.append((column, read, self._counts(schema, column)))
+
+        def function(row: Row) -> Row:
+            blocks = []
+            for column, read, counts in columns:
+                block = (
+                    VectorBlock.from_dense(np.array([[float(present(row[column]))]]))
+                    if read is None
+                    else read(row)
                 )
-        else:
-            block = VectorBlock.from_dense(
-                as_floats(column_without_nulls(self, batch, column)).reshape(-1, 1)
+                blocks.append(self._encoded(block, column, counts))
+            row[target] = interacted(blocks)
+            return row
+
+        return function
+
+    def _counts(self, schema: pa.Schema, column: str) -> IntArray:
+        """int64[D], the number of categories of each entry of a column; 1 for numbers."""
+        return np.array([max(1, feature["values"]) for feature in column_features(self, schema, column)])
+
+    def _encoded(self, block: VectorBlock, column: str, counts: IntArray) -> VectorBlock:
+        if block.size != len(counts):
+            raise InputError(
+                f"{column_label(self, column)} holds vectors of size {block.size}, but its metadata "
+                f"describe {len(counts)} entries: assemble the vectors again"
             )
         limits = counts[block.indices]
         wrong = (limits > 1) & ~((block.values >= 0) & (block.values < limits))
@@ -136,7 +165,15 @@ def encoded_features(features: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return encoded
 
 
-def one_hot_entries(block: VectorBlock, counts: np.ndarray[Any, np.dtype[np.int64]]) -> VectorBlock:
+def interacted(blocks: Sequence[VectorBlock]) -> VectorBlock:
+    """The products of entries, one from each block: [N, D1], [N, D2], ... -> [N, D1 D2 ...]."""
+    *others, product = blocks
+    for block in reversed(others):
+        product = row_products(block, product)
+    return product.compressed()
+
+
+def one_hot_entries(block: VectorBlock, counts: IntArray) -> VectorBlock:
     """Vectors in which every entry that is a category index is one-hot encoded.
 
     Args:

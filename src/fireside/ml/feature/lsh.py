@@ -16,14 +16,15 @@ import pyarrow as pa
 from fireside.compute import Dataset, TableDataset
 from fireside.core.errors import InputError
 from fireside.ml.base import Model
-from fireside.ml.columns import read_vectors
+from fireside.ml.columns import column_label, read_vectors
 from fireside.ml.feature.candidates import candidate_pairs
 from fireside.ml.frame import open_frame, return_frame
-from fireside.ml.linalg import VECTOR_TYPE, VectorBlock
+from fireside.ml.linalg import VECTOR_TYPE, DenseVector, VectorBlock
 from fireside.ml.linalg.vectors import as_vector
 from fireside.ml.param import Getter, Param, TypeConverters, param
 from fireside.ml.param.shared import HasInputCol, HasOutputCol
 from fireside.ml.param.validators import gt
+from fireside.ml.row_function import Row, RowFunction, vector_reader
 from fireside.ml.row_transform import AppendsColumns, RowTransform
 from fireside.ml.schema import vector_field
 
@@ -129,9 +130,22 @@ class LSHModel(RowTransform, LSHParams, Model):
         nearest = table.take(pa.array(rows[order])).append_column(distCol, pa.array(distances[order]))
         return return_frame(TableDataset(nearest), dataset)
 
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        source, target = self.getInputCol(), self.getOutputCol()
+        read = vector_reader(schema, source, None)
+        if read is None:
+            return None
+
+        def function(row: Row) -> Row:
+            hashes = self._hashes(read(row), column_label(self, source))
+            row[target] = [DenseVector([value]) for value in hashes[0]]
+            return row
+
+        return function
+
     def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
         block = read_vectors(self, batch, self.getInputCol())
-        hashes = self._hashes(block, f"{self.uid}: column {self.getInputCol()!r}")
+        hashes = self._hashes(block, column_label(self, self.getInputCol()))
         flat = VectorBlock.from_dense(hashes.reshape(-1, 1)).to_arrow()
         bounds = np.arange(len(block) + 1, dtype=np.int32) * hashes.shape[1]
         return [pa.ListArray.from_arrays(pa.array(bounds), flat)]
@@ -144,7 +158,7 @@ class LSHModel(RowTransform, LSHParams, Model):
 
     def _block(self, table: pa.Table) -> VectorBlock:
         column = self.getInputCol()
-        return VectorBlock.from_arrow(table[column], name=f"{self.uid}: column {column!r}")
+        return VectorBlock.from_arrow(table[column], name=column_label(self, column))
 
 
 def hash_array(table: pa.Table, stage: LSHModel) -> FloatArray:

@@ -30,6 +30,7 @@ from fireside.ml.persistence import BOOLEAN, STRING, STRING_LISTS, SavedColumns
 from fireside.ml.persistence.metadata import Metadata
 from fireside.ml.persistence.saving import load_stage
 from fireside.ml.pipeline import Pipeline, PipelineModel
+from fireside.ml.row_function import Row, RowFunction, usual_number
 from fireside.ml.schema import input_field, is_numeric, is_string
 
 __all__ = ["RFormula", "RFormulaModel"]
@@ -227,6 +228,24 @@ class RFormulaModel(RFormulaParams, Model):
             return dataset
         function = functools.partial(_append_label, label=self.resolvedFormula.label, schema=schema)
         return map_batches(dataset, function, schema)
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        from fireside.ml.serving.compiled import compile_stages
+
+        features = compile_stages(self.pipelineModel.stages, schema)
+        after = self.pipelineModel.transformSchema(schema)
+        label, target = self.resolvedFormula.label, self.getLabelCol()
+        if len(self.transformSchema(schema)) == len(after):
+            return features
+
+        def function(row: Row) -> Row | None:
+            given = row[label]
+            found = features(row)
+            if found is not None:
+                found[target] = None if given is None else float(given)
+            return found
+
+        return function if usual_number(schema.field(label).type) else None
 
     def _rows(self) -> Sequence[Mapping[str, Any]]:
         formula = self.resolvedFormula

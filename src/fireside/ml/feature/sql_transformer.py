@@ -1,5 +1,7 @@
 """SQL as a stage: on duckdb here, on Spark's own SQL there."""
 
+import functools
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,13 +105,23 @@ def _relation(stage: SQLTransformer, rows: Dataset) -> Iterator[Any]:
         kinds = [found.type for found in duckdb.extract_statements(statement)]
         if kinds != [duckdb.StatementType.SELECT]:
             raise InputError(f"{stage.uid}: statement must be one SELECT from {THIS}, got {statement!r}")
-        with duckdb.connect(":memory:", config=SHUT) as connection:
-            for setting in ("python_enable_replacements=false", "lock_configuration=true"):
-                connection.execute(f"SET {setting}").fetchall()
+        with _database(os.getpid()).cursor() as connection:
             connection.register(THIS, rows)
             yield connection.sql(statement)
     except duckdb.Error as error:
         raise _explained(stage, error, rows.schema) from error
+
+
+@functools.cache
+def _database(process: int) -> Any:
+    """An empty database, which a SELECT cannot change; it takes long to open, and does not survive a fork.
+
+    Each of its cursors is a connection that sees its own rows alone.
+    """
+    database = require("duckdb", extra="ml").connect(":memory:", config=SHUT)
+    for setting in ("python_enable_replacements=false", "lock_configuration=true"):
+        database.execute(f"SET {setting}").fetchall()
+    return database
 
 
 def _schema_of(stage: SQLTransformer, relation: Any, schema: pa.Schema) -> pa.Schema:

@@ -16,6 +16,7 @@ from fireside.ml.param import Getter, Param, Setter, TypeConverters, accessors, 
 from fireside.ml.param.shared import HasInputCol, HasInputCols, HasLabelCol, HasOutputCol, HasOutputCols
 from fireside.ml.param.validators import gt_eq, in_array
 from fireside.ml.persistence import DOUBLES, INT, SavedColumns
+from fireside.ml.row_function import Row, RowFunction, UnusualValue, usual_number
 from fireside.ml.row_transform import AppendsColumns, RowTransform
 from fireside.ml.schema import input_field, is_numeric
 from fireside.ml.stat.grouped_sums import gather_groups, grouped_sums, merge_groups
@@ -134,17 +135,10 @@ class TargetEncoderModel(RowTransform, TargetEncoderParams, Model):
 
     def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
         columns = []
-        for (source, _), (categories, counts, stats) in zip(self._pairs(), self.stats, strict=True):
-            means = encodings(
-                counts, stats, counts[categories == ALL_ROWS], stats[categories == ALL_ROWS],
-                binary=self.getTargetType() == "binary", smoothing=self.getSmoothing(),
-            )  # fmt: skip
-            known = categories != ALL_ROWS
-            order = np.argsort(categories[known], kind="stable")
-            sorted_categories, sorted_means = categories[known][order], means[known][order]
+        for (source, _), (categories, means, mean) in zip(self._pairs(), self._encodings(), strict=True):
             values = category_values(batch.column(source))
-            places = np.minimum(np.searchsorted(sorted_categories, values), len(order) - 1)
-            seen = sorted_categories[places] == values
+            places = np.minimum(np.searchsorted(categories, values), len(categories) - 1)
+            seen = categories[places] == values
             if self.getHandleInvalid() == "error" and not seen.all():
                 row = int(np.argmin(seen))
                 value = values[row]
@@ -157,8 +151,40 @@ class TargetEncoderModel(RowTransform, TargetEncoderParams, Model):
                     f"{column_label(self, source)} has {what} when the model was fitted (row {row} of its "
                     "batch): set handleInvalid to 'keep'"
                 )
-            columns.append(pa.array(np.where(seen, sorted_means[places], means[~known][0])))
+            columns.append(pa.array(np.where(seen, means[places], mean)))
         return columns
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        keeps, pairs = self.getHandleInvalid() == "keep", self._pairs()
+        if not all(usual_number(schema.field(source).type) for source, _ in pairs):
+            return None
+        columns = [
+            (source, target, dict(zip(categories.tolist(), means.tolist(), strict=True)), mean)
+            for (source, target), (categories, means, mean) in zip(pairs, self._encodings(), strict=True)
+        ]
+
+        def function(row: Row) -> Row:
+            for source, target, known, mean in columns:
+                category = NULL if row[source] is None else float(row[source])
+                if category not in known and not keeps:
+                    raise UnusualValue
+                row[target] = known.get(category, mean)
+            return row
+
+        return function
+
+    def _encodings(self) -> list[tuple[FloatArray, FloatArray, float]]:
+        """For each column: its categories, ascending; what becomes of each; and of one that was not seen."""
+        found = []
+        for categories, counts, stats in self.stats:
+            is_all = categories == ALL_ROWS
+            means = encodings(
+                counts, stats, counts[is_all], stats[is_all],
+                binary=self.getTargetType() == "binary", smoothing=self.getSmoothing(),
+            )  # fmt: skip
+            order = np.argsort(categories[~is_all], kind="stable")
+            found.append((categories[~is_all][order], means[~is_all][order], float(means[is_all][0])))
+        return found
 
     def _rows(self) -> Sequence[Mapping[str, Any]]:
         return [

@@ -10,6 +10,7 @@ from fireside.compute import Dataset, map_batches
 from fireside.ml.attributes import entries_of, vector_field_of_entries
 from fireside.ml.base import Transformer
 from fireside.ml.persistence import STRING, STRING_MAP, SavedColumns
+from fireside.ml.row_function import Row, RowFunction
 from fireside.ml.schema import vector_field
 
 __all__ = ["VectorAttributeRewriter"]
@@ -47,6 +48,15 @@ class VectorAttributeRewriter(Transformer):
         for old, new in self.prefixesToRewrite.items():
             name = name.replace(old, new)
         return name
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction:
+        name = self.vectorCol
+
+        def function(row: Row) -> Row:
+            row[name] = row.pop(name)
+            return row
+
+        return function
 
     def _transform(self, dataset: Dataset) -> Dataset:
         schema = self.transformSchema(dataset.schema)

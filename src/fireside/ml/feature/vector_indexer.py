@@ -22,6 +22,7 @@ from fireside.ml.linalg import VectorBlock
 from fireside.ml.param import Getter, Param, Setter, TypeConverters, accessors, param
 from fireside.ml.param.validators import gt, in_array
 from fireside.ml.persistence import CATEGORY_MAPS, INT, SavedColumns
+from fireside.ml.row_function import RowFunction, UnusualValue, vector_function
 from fireside.ml.row_transform import RowTransform
 from fireside.ml.schema import vector_field
 
@@ -141,6 +142,28 @@ class VectorIndexerModel(RowTransform, VectorIndexerParams, Model):
     def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
         block, indices, _ = self._indexed(batch)
         return [block.with_values(indices).to_arrow()]
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        index_of = {
+            feature: {value: float(index) for value, index in values.items()}
+            for feature, values in self.categoryMaps.items()
+        }
+        keeps = self.getHandleInvalid() == "keep"
+
+        def kernel(block: VectorBlock) -> VectorBlock:
+            values = block.values.copy()
+            places = {feature: feature for feature in index_of}
+            if not block.is_dense[0]:
+                places = {feature: place for place, feature in enumerate(block.indices.tolist())}
+            for feature in index_of.keys() & places.keys():
+                known, value = index_of[feature], values[places[feature]].item()
+                # NaN equals nothing, so that a dict does not find it.
+                if value != value or (value not in known and not keeps):
+                    raise UnusualValue
+                values[places[feature]] = known.get(value, float(len(known)))
+            return block.with_values(values)
+
+        return vector_function(schema, self.getInputCol(), self.getOutputCol(), self.numFeatures, kernel)
 
     def _indexed(self, batch: pa.RecordBatch) -> tuple[VectorBlock, FloatArray, npt.NDArray[np.bool_]]:
         """The vectors, their stored entries as indices, and which of these were not seen."""

@@ -16,6 +16,7 @@ from fireside.ml.linalg.vector_type import DENSE
 from fireside.ml.param import Param, TypeConverters, accessors, param
 from fireside.ml.param.shared import HasInputCol
 from fireside.ml.param.validators import gt_eq, in_array
+from fireside.ml.row_function import Row, RowFunction, vector_reader
 from fireside.ml.schema import vector_field
 
 __all__ = ["VectorSizeHint"]
@@ -55,6 +56,19 @@ class VectorSizeHint(HasInputCol, Transformer):
             )
         metadata = {**(field.metadata or {}), **vector_field_of(field.name, size).metadata}
         return schema.set(schema.get_field_index(field.name), field.with_metadata(metadata))
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        if self.getHandleInvalid() == "optimistic":
+            return lambda row: row
+        read = vector_reader(schema, self.getInputCol(), self.getSize())
+        if read is None:
+            return None
+
+        def function(row: Row) -> Row:
+            read(row)
+            return row
+
+        return function
 
     def _transform(self, dataset: Dataset) -> Dataset:
         schema = self.transformSchema(dataset.schema)

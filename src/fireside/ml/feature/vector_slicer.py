@@ -12,6 +12,7 @@ from fireside.ml.feature.unary import VectorColumn
 from fireside.ml.linalg import VectorBlock
 from fireside.ml.param import Param, TypeConverters, accessors, param
 from fireside.ml.param.validators import Check
+from fireside.ml.row_function import RowFunction, UnusualValue, vector_function
 from fireside.ml.row_transform import RowTransform
 from fireside.ml.schema import vector_field
 
@@ -62,6 +63,16 @@ class VectorSlicer(RowTransform, VectorColumn, Transformer):
                 f"entry {max(picked)}: choose indices from 0 to {block.size - 1}"
             )
         return [sliced(block, np.array(picked)).to_arrow()]
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        picked = np.array(self._picked(schema))
+
+        def kernel(block: VectorBlock) -> VectorBlock:
+            if picked.max() >= block.size:
+                raise UnusualValue
+            return sliced(block, picked)
+
+        return vector_function(schema, self.getInputCol(), self.getOutputCol(), None, kernel)
 
     def _picked(self, schema: pa.Schema) -> list[int]:
         """The indices of all entries to pick."""

@@ -29,6 +29,7 @@ from fireside.ml.param import Getter, Param, Setter, TypeConverters, param
 from fireside.ml.param.shared import HasMaxIter, HasSeed
 from fireside.ml.param.validators import gt, gt_eq
 from fireside.ml.persistence import FLOATS, STRING, SavedColumns
+from fireside.ml.row_function import Row, RowFunction, block_of_entries, present
 from fireside.ml.row_transform import RowTransform
 
 __all__ = ["Word2Vec", "Word2VecModel"]
@@ -167,6 +168,24 @@ class Word2VecModel(RowTransform, Word2VecParams, Model):
         known = codes.is_valid().to_numpy(zero_copy_only=False)
         indptr = np.concatenate([[0], np.cumsum(known)])[bounds]
         return [mean_vectors(self._vectors, codes.drop_null().to_numpy(), indptr, np.diff(bounds)).to_arrow()]
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction | None:
+        source, target, size = self.getInputCol(), self.getOutputCol(), self._vector_size()
+        # Backwards, so that the first of a word that is there twice counts.
+        code_of = {word: code for code, word in reversed(list(enumerate(self._words)))}
+
+        def function(row: Row) -> Row:
+            words, total = present(row[source]), np.zeros(size)
+            if not words:
+                row[target] = block_of_entries(size, {})
+                return row
+            for word in words:
+                if word in code_of:
+                    total += self._vectors[code_of[word]]
+            row[target] = VectorBlock.from_dense((total * (1.0 / len(words))).reshape(1, -1))
+            return row
+
+        return function if schema.field(source).type == STRING_LIST else None
 
     def _rows(self) -> Sequence[Mapping[str, Any]]:
         pairs = zip(self._words, self._vectors, strict=True)

@@ -9,6 +9,7 @@ from fireside.compute import TableDataset
 from fireside.core.errors import InputError
 from fireside.ml.base import Transformer
 from fireside.ml.linalg import VectorBlock, is_vector_type
+from fireside.ml.linalg.vectors_in_hand import arrow_from_lists, is_vector_list, lists_in_hand
 from fireside.ml.row_function import Row, RowFunction, UnusualValue
 
 __all__ = ["compile_stage", "compile_stages"]
@@ -84,6 +85,8 @@ def arrow_column(value: Any, field: pa.Field) -> pa.Array:
     """
     if isinstance(value, VectorBlock):
         return value.to_arrow()
+    if value is not None and is_vector_list(field.type):
+        return arrow_from_lists([value])
     try:
         return pa.array([value], field.type)
     except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
@@ -94,4 +97,4 @@ def row_value(column: pa.Array) -> Any:
     """The value of a row from a column of one."""
     if is_vector_type(column.type) and not column.null_count:
         return VectorBlock.from_arrow(column)
-    return column[0].as_py()
+    return lists_in_hand(column)[0] if is_vector_list(column.type) else column[0].as_py()
