@@ -22,12 +22,12 @@ SEED = 3
 MAP = "ma-pairs"
 INITIALIZATIONS = ("owner", "mean", "least-squares")
 FULL = {
-    "window": 512,
-    "sequence_length": 1024,
-    "batch_size": 8,
+    "window": 128,
+    "sequence_length": 256,
+    "batch_size": 4,
     "calibration_rows": 64,
-    "held_out_rows": 32,
-    "heal_steps": 600,
+    "held_out_rows": 48,
+    "heal_steps": 80,
     "learning_rate": 1e-3,
 }
 QUICK = {

@@ -57,7 +57,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_model_is_converted_healed_measured_and_written(source: Path, tmp_path: Path) -> None:
-    settings = ConversionConfig(**SMALL, initialization="least-squares", heal_steps=40, learning_rate=1e-2)
+    settings = ConversionConfig(**SMALL, initialization="owner", heal_steps=40, learning_rate=1e-2)
     results = convert_model(source, tmp_path / "small", settings, TEXTS)
     full, _ = load_hugging_face(source)
     small, _ = load_hugging_face(tmp_path / "small")

@@ -21,8 +21,9 @@ def convert(
     ] = None,
     column: Annotated[str, typer.Option(help="The column that holds text.")] = "text",
     initialization: Annotated[
-        Literal["owner", "mean", "least-squares"], typer.Option("--init", help="What shared K/V is made of.")
-    ] = "owner",
+        Literal["owner", "mean", "least-squares"] | None,
+        typer.Option("--init", help="What shared K/V is made of; least squares where there is text."),
+    ] = None,
     heal_steps: Annotated[int, typer.Option(help="Steps of healing; 0: none.")] = 0,
     learning_rate: Annotated[float, typer.Option(help="Of healing, at its peak.")] = 1e-3,
     batch_size: Annotated[int, typer.Option(help="Sequences in a step of healing.")] = 8,

@@ -45,7 +45,8 @@ class ConversionConfig:
     Attributes:
         layer_map: the name of a preset, or a map in the paper's notation.
         window: of the sliding layers.
-        initialization: what shared keys and values are made of, see `change_layer_map`.
+        initialization: what shared keys and values are made of, see `change_layer_map`; `None`: least
+            squares where there is text.
         heal_steps: optimizer steps of healing; 0 leaves it out.
         learning_rate: of healing, at its peak.
         batch_size: sequences in a step of healing.
@@ -58,7 +59,7 @@ class ConversionConfig:
 
     layer_map: str
     window: int = 1024
-    initialization: Initialization = "owner"
+    initialization: Initialization | None = None
     heal_steps: int = 0
     learning_rate: float = 1e-3
     batch_size: int = 8

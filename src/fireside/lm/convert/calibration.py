@@ -1,9 +1,7 @@
-"""What layers' keys and values are on real text, summed up so that sharing can be fitted and judged.
+"""What layers' keys and values are on real text, summed up so that one K/V can be fitted for all of a group.
 
 For the layers that a map lets share one K/V, the sums hold how their keys and values hang together with the
-input of the layer that will own them. From these follow the best shared projection (least squares) and the
-error of any other. Keys are taken before rotation, which is the same for all and changes no distance; where
-a model normalises keys, before the norm's weight.
+input of the layer that will own them. Keys are taken before rotation.
 
 Shape legend: B batch, T positions, N positions of all sequences, D width (plus 1 where there are biases),
 X width of all key/value heads, M layers that share.
@@ -53,46 +51,36 @@ class SharedSums:
     Attributes:
         gram_DD: of the owner's input with itself.
         cross_MDX: of the owner's input with each layer's output.
-        squares: of all outputs.
     """
 
     gram_DD: Tensor
     cross_MDX: Tensor
-    squares: float = 0.0
 
     def add(self, inputs_ND: Tensor, outputs_MNX: Tensor) -> None:
         """Add some positions."""
         inputs_ND, outputs_MNX = inputs_ND.double(), outputs_MNX.double()
         self.gram_DD += inputs_ND.T @ inputs_ND
         self.cross_MDX += inputs_ND.T @ outputs_MNX
-        self.squares += float(outputs_MNX.square().sum())
 
-    def error(self, projection: Projection) -> float:
-        """Mean squared distance of a shared output to those of all layers, as a share of their size.
+    def regression(self, near: list[Projection], *, ridge: float) -> Tensor:
+        """The linear maps of least squared error from the owner's input to each layer's output, [M, D, X].
 
-        >>> inputs_ND = torch.randn(50, 3)
-        >>> sums = SharedSums(torch.zeros(3, 3).double(), torch.zeros(2, 3, 1).double())
-        >>> sums.add(inputs_ND, torch.stack((inputs_ND[:, :1], -inputs_ND[:, :1])))
-        >>> round(sums.error(Projection(torch.zeros(3, 1).double())), 6)
-        1.0
-        """
-        weight_DX = projection.weight_DX
-        num_layers = len(self.cross_MDX)
-        fitted = num_layers * float((weight_DX * (self.gram_DD @ weight_DX)).sum())
-        shared = 2 * float((weight_DX * self.cross_MDX.sum(0)).sum())
-        return (fitted - shared + self.squares) / self.squares
+        Args:
+            near: M maps that are right without any text; a distance to them is penalised.
+            ridge: the penalty, as a share of the mean square of an input; it makes the maps unique for any
+                amount of text.
 
-    def best_near(self, start: Projection, *, ridge: float) -> Projection:
-        """The projection of least error, with a penalty on its distance to `start`.
-
-        The penalty makes the solution unique for any amount of text; `start` itself pays none, so that the
-        error is never larger than that of `start`.
+        >>> inputs_ND = torch.tensor([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
+        >>> sums = SharedSums(torch.zeros(2, 2).double(), torch.zeros(1, 2, 1).double())
+        >>> sums.add(inputs_ND, (inputs_ND @ torch.tensor([[3.0], [-1.0]]))[None])
+        >>> sums.regression([Projection(torch.ones(2, 1).double())], ridge=0.0).round(decimals=6).tolist()
+        [[[3.0], [-1.0]]]
         """
         width = len(self.gram_DD)
         penalty = ridge * float(self.gram_DD.trace()) / width
         matrix_DD = self.gram_DD + penalty * torch.eye(width, dtype=torch.float64)
-        missing_DX = self.cross_MDX.mean(0) - self.gram_DD @ start.weight_DX
-        return Projection(start.weight_DX + torch.linalg.solve(matrix_DD, missing_DX))
+        near_MDX = torch.stack([one.weight_DX for one in near])
+        return near_MDX + torch.linalg.solve(matrix_DD, self.cross_MDX - self.gram_DD @ near_MDX)
 
 
 def groups_of(layers: LayerMap) -> list[tuple[int, ...]]:
@@ -139,7 +127,9 @@ def calibrate(
             layer = model.layers[index]
             assert isinstance(layer, DecoderLayer)
             normed_ND = layer.input_layernorm(x_BTD).flatten(0, 1)
-            inputs[index], outputs[index] = _with_one(normed_ND, model.config), _keys_values(layer, normed_ND)
+            attention = layer.self_attn
+            inputs[index] = _with_one(normed_ND, model.config)
+            outputs[index] = attention.k_proj(normed_ND), attention.v_proj(normed_ND)
             x_BTD, _ = model.run_layers(x_BTD, range(index, index + 1), {})
         for owner, members in groups.items():
             for part in (0, 1):
@@ -160,17 +150,6 @@ def _empty(config: ModelConfig, members: tuple[int, ...]) -> SharedSums:
         torch.zeros(width, width, dtype=torch.float64),
         torch.zeros(len(members), width, outputs, dtype=torch.float64),
     )
-
-
-def _keys_values(layer: DecoderLayer, normed_ND: Tensor) -> tuple[Tensor, Tensor]:
-    attention = layer.self_attn
-    keys_NX, values_NX = attention.k_proj(normed_ND), attention.v_proj(normed_ND)
-    if attention.qk_norm:
-        head_dim = attention.head_dim
-        keys_NX = F.rms_norm(
-            keys_NX.unflatten(-1, (-1, head_dim)), (head_dim,), eps=attention.k_norm.eps
-        ).flatten(1)
-    return keys_NX, values_NX
 
 
 def _with_one(normed_ND: Tensor, config: ModelConfig) -> Tensor:

@@ -1,10 +1,11 @@
 """Gives a trained model another layer map: windows where there were none, K/V shared where each had its own.
 
-What remains is taken over as it is; the K/V of an owner that is shared from now on is made of those of all
-layers that read it. Healing (`convert.healing`) then trains the model to do what it did before.
+The K/V of an owner that is shared from now on is made of those of all layers that read it. With text at hand,
+queries and output projections are fitted to it as well; all the rest is taken over as it is. Healing
+(`convert.healing`) then trains the model to do what it did before.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal
 
@@ -13,7 +14,9 @@ from torch import Tensor
 
 from fireside.core.errors import ConfigError
 from fireside.lm.config import ModelConfig
-from fireside.lm.convert.calibration import Projection, SharedSums, calibrate, groups_of
+from fireside.lm.convert.calibration import Projection, calibrate, groups_of
+from fireside.lm.convert.output_refit import refit_outputs
+from fireside.lm.convert.shared_projection import read_keys, read_values, shared_keys, shared_values
 from fireside.lm.layer_map import LayerMap
 from fireside.lm.transformer import DecoderLayer, Transformer
 
@@ -21,7 +24,6 @@ __all__ = ["Initialization", "change_layer_map"]
 
 Initialization = Literal["owner", "mean", "least-squares"]
 
-_RIDGE = 1e-4
 _PROJECTIONS = ("k_proj", "v_proj")
 
 
@@ -29,7 +31,7 @@ def change_layer_map(
     model: Transformer,
     layers: LayerMap,
     *,
-    initialization: Initialization = "owner",
+    initialization: Initialization | None = None,
     tokens: Iterable[Tensor] = (),
 ) -> Transformer:
     """A model with another layer map and the weights of a given one.
@@ -39,7 +41,9 @@ def change_layer_map(
         layers: the new map, for as many layers.
         initialization: what shared keys and values are made of. `"owner"`: the owner's projections.
             `"mean"`: the mean of all members' projections, each as it acts on a normalised input.
-            `"least-squares"`: those that come closest to all members' keys and values on `tokens`.
+            `"least-squares"`: those that come closest to all members' keys and values on `tokens`, when
+            each member reads them in its own way; then all output projections are fitted to what is new.
+            `None`: least squares if there are `tokens`, else the owner's.
         tokens: int64[B, T] each, text to calibrate with; needed for `"least-squares"` only.
 
     Raises:
@@ -54,20 +58,25 @@ def change_layer_map(
     >>> small.config.layer_map, small.config.window
     ('0_1s_1s', 4)
     """
+    texts = list(tokens)
+    if initialization is None:
+        initialization = "least-squares" if texts else "owner"
     if initialization not in ("owner", "mean", "least-squares"):
         raise ConfigError(
             f"initialization must be 'owner', 'mean' or 'least-squares', got {initialization!r}"
         )
     config = _new_config(model.config, layers)
-    sums = calibrate(model, layers, tokens) if initialization == "least-squares" else None
     weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
     for layer in range(layers.num_layers):
         if not layers.is_owner(layer):
             for name in [name for name in weights if name.startswith(_kv_names(layer))]:
                 del weights[name]
     converted = Transformer.from_weights(config, weights)
-    for members in groups_of(layers):
-        _share(model, converted, members, initialization, sums)
+    if initialization == "mean":
+        _share_means(model, converted)
+    elif initialization == "least-squares":
+        _share_fitted(model, converted, texts)
+        refit_outputs(converted, model, texts)
     return converted
 
 
@@ -109,38 +118,50 @@ def _thetas_differ(config: ModelConfig) -> bool:
     return bool(config.layers.sliding_owners) and config.rope_theta != config.rope_theta_sliding
 
 
-def _share(
-    model: Transformer,
-    converted: Transformer,
-    members: tuple[int, ...],
-    initialization: Initialization,
-    sums: Mapping[int, tuple[SharedSums, SharedSums]] | None,
-) -> None:
-    """Fill in the projections of the owner that `members` share."""
-    if initialization == "owner":
-        return
-    givers = [_layer(model, layer) for layer in members]
-    owner = _layer(converted, members[0])
-    for part, name in enumerate(_PROJECTIONS):
-        projection = (
-            sums[members[0]][part].best_near(Projection.of(getattr(givers[0].self_attn, name)), ridge=_RIDGE)
-            if sums is not None
-            else _mean(givers, name)
+def _share_means(model: Transformer, converted: Transformer) -> None:
+    """Give every owner the means of what its readers had."""
+    for members in groups_of(converted.layer_map):
+        givers = [_layer(model, layer) for layer in members]
+        owner = _layer(converted, members[0]).self_attn
+        for name in _PROJECTIONS:
+            own_MDX = torch.stack([one.weight_DX for one in _on_owners_input(givers, name)])
+            Projection(own_MDX.mean(0)).write_to(getattr(owner, name))
+        if model.config.qk_norm:
+            with torch.no_grad():
+                weights = torch.stack([giver.self_attn.k_norm.weight for giver in givers])
+                owner.k_norm.weight.copy_(weights.mean(0))
+
+
+def _share_fitted(model: Transformer, converted: Transformer, texts: list[Tensor]) -> None:
+    """Give every owner K/V fitted to all that its readers had, which each may read in its own way."""
+    sums = calibrate(model, converted.layer_map, texts)
+    for members in groups_of(converted.layer_map):
+        givers = [_layer(model, layer) for layer in members]
+        readers = [_layer(converted, layer).self_attn for layer in members]
+        of_keys, of_values = sums[members[0]]
+        # Behind a norm of their own, queries cannot undo what was done to keys: the owner's stay.
+        if not model.config.qk_norm:
+            keys = shared_keys(of_keys, _on_owners_input(givers, "k_proj"), model.config.head_dim)
+            keys.projection.write_to(readers[0].k_proj)
+            for reader, factors_GP in zip(readers, keys.factors_MGP, strict=True):
+                read_keys(reader, factors_GP)
+        values = shared_values(
+            of_values, _on_owners_input(givers, "v_proj"), [giver.self_attn for giver in givers]
         )
-        projection.write_to(getattr(owner.self_attn, name))
-    if model.config.qk_norm:
-        with torch.no_grad():
-            weights = torch.stack([giver.self_attn.k_norm.weight for giver in givers])
-            owner.self_attn.k_norm.weight.copy_(weights.mean(0))
+        values.projection.write_to(readers[0].v_proj)
+        for reader, maps_Gdd in zip(readers, values.maps_MGdd, strict=True):
+            read_values(reader, maps_Gdd)
 
 
-def _mean(givers: list[DecoderLayer], name: str) -> Projection:
-    """The mean of projections, each with the weight of the norm before it, for the norm of the first."""
-    acting = [
-        Projection.of(getattr(giver.self_attn, name)).weight_DX * _input_scale(giver, name)
+def _on_owners_input(givers: list[DecoderLayer], name: str) -> list[Projection]:
+    """Projections, each with the weight of the norm before it, as if behind the norm of the first."""
+    return [
+        Projection(
+            Projection.of(getattr(giver.self_attn, name)).weight_DX
+            * (_input_scale(giver, name) / _input_scale(givers[0], name))
+        )
         for giver in givers
     ]
-    return Projection(torch.stack(acting).mean(0) / _input_scale(givers[0], name))
 
 
 def _input_scale(layer: DecoderLayer, name: str) -> Tensor:
