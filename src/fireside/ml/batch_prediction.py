@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from fireside.core.errors import InputError
-from fireside.ml.column_function import ColumnFunction
+from fireside.ml.column_function import ColumnFunction, is_spark_column
 from fireside.ml.spark_types import arrow_type
 
 __all__ = ["predict_batch_udf"]
@@ -25,7 +25,7 @@ def predict_batch_udf(
     return_type: Any,
     batch_size: int,
     input_tensor_shapes: Shapes | None = None,
-) -> Callable[..., ColumnFunction]:
+) -> Callable[..., Any]:
     """A function of columns that predicts with a model.
 
     Columns of numbers arrive as arrays [N], columns of lists, whose shapes must be given, as [N, *shape]. The
@@ -40,7 +40,8 @@ def predict_batch_udf(
             number.
 
     Returns:
-        A function of column names; its result appends the predictions with `over(frame, outputCol)`.
+        A function of column names; its result appends the predictions with `over(frame, outputCol)`. Given
+        columns of Spark instead, it returns an expression of Spark's.
 
     >>> def load():
     ...     return lambda x: x * 2
@@ -52,7 +53,11 @@ def predict_batch_udf(
         raise InputError(f"batch_size must be at least 1, got {batch_size}")
     kind = arrow_type(return_type)
 
-    def udf(*columns: str) -> ColumnFunction:
+    def udf(*columns: Any) -> Any:
+        if any(is_spark_column(column) for column in columns):
+            from fireside.compute.spark.functions import predict_batch
+
+            return predict_batch(make_predict_fn, kind, batch_size, input_tensor_shapes, columns)
         function = _Prediction(make_predict_fn, kind, batch_size, input_tensor_shapes)
         return ColumnFunction("predict_batch_udf", columns, kind, function)
 

@@ -11,7 +11,7 @@ from fireside.compute.schema import check_columns
 from fireside.core.errors import SchemaError
 from fireside.ml.frame import open_frame, return_frame
 
-__all__ = ["ColumnFunction"]
+__all__ = ["ColumnFunction", "is_spark_column"]
 
 
 class ColumnFunction:
@@ -62,6 +62,15 @@ class ColumnFunction:
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(self.inputs)})"
+
+
+def is_spark_column(column: object) -> bool:
+    """Whether this is a column of Spark, classic or Connect, without importing pyspark.
+
+    >>> is_spark_column("name")
+    False
+    """
+    return type(column).__module__.startswith("pyspark.sql.")
 
 
 def _append(

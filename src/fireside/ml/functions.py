@@ -2,6 +2,7 @@
 
 Given the name of a column, each function returns a `ColumnFunction`, whose `over(frame, outputCol)` appends
 the result. Given a column itself (Arrow, a series, vectors in the hand) it returns a column of that kind.
+Given a column of Spark, classic or Connect, it returns Spark's own expression.
 """
 
 from typing import Any
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 
 from fireside.core.errors import InputError
 from fireside.ml.batch_prediction import predict_batch_udf
-from fireside.ml.column_function import ColumnFunction
+from fireside.ml.column_function import ColumnFunction, is_spark_column
 from fireside.ml.frame import open_frame
 from fireside.ml.linalg import VECTOR_TYPE, VectorBlock, is_vector_type
 from fireside.ml.linalg.vector_type import DENSE, is_number_list
@@ -38,6 +39,10 @@ def vector_to_array(col: Any, dtype: str = "float64") -> Any:
     """
     if dtype not in _DTYPES:
         raise InputError(f"dtype must be one of {', '.join(_DTYPES)}, got {dtype!r}")
+    if is_spark_column(col):
+        from fireside.compute.spark import functions
+
+        return functions.vector_to_array(col, dtype)
     return _applied(_ToArray(dtype), col)
 
 
@@ -50,6 +55,10 @@ def array_to_vector(col: Any) -> Any:
     >>> array_to_vector([[1, 2], [3]])
     [DenseVector([1.0, 2.0]), DenseVector([3.0])]
     """
+    if is_spark_column(col):
+        from fireside.compute.spark import functions
+
+        return functions.array_to_vector(col)
     return _applied(_ToVector(), col)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from fireside.ml.linalg.matrix import Matrix, matrix_array
 from fireside.ml.linalg.vector import FloatArray, short_float
+from fireside.ml.linalg.vector_type import DENSE
 
 if TYPE_CHECKING:
     from fireside.ml.linalg.sparse_matrix import SparseMatrix
@@ -43,6 +44,9 @@ class DenseMatrix(Matrix):
     def toArray(self) -> FloatArray:
         shape = (self.numRows, self.numCols)
         return self.values.reshape(shape, order="C" if self.isTransposed else "F")
+
+    def to_struct(self) -> tuple[int, int, int, None, None, list[float], bool]:
+        return DENSE, self.numRows, self.numCols, None, None, self.values.tolist(), self.isTransposed
 
     def toSparse(self) -> "SparseMatrix":
         """The same matrix in compressed columns, without the zeros."""

@@ -34,6 +34,17 @@ class Matrix(ABC):
         """The entries as float64[numRows, numCols]."""
 
     @abstractmethod
+    def to_struct(self) -> tuple[int, int, int, list[int] | None, list[int] | None, list[float], bool]:
+        """The fields of `MATRIX_TYPE`: kind, rows, columns, pointers, indices, values, and the order."""
+
+    @property
+    def __UDT__(self) -> Any:
+        """The type of a Spark column of such matrices, which `createDataFrame` asks values for."""
+        from fireside.compute.spark.user_types import MatrixUDT
+
+        return MatrixUDT()
+
+    @abstractmethod
     def __getitem__(self, indices: tuple[int, int]) -> np.float64: ...
 
     def __eq__(self, other: object) -> bool:

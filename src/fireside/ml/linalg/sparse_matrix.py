@@ -9,6 +9,7 @@ from fireside.core.errors import InputError
 from fireside.ml.linalg.dense_matrix import DenseMatrix
 from fireside.ml.linalg.matrix import Matrix, matrix_array
 from fireside.ml.linalg.vector import FloatArray, IndexArray, short_float
+from fireside.ml.linalg.vector_type import SPARSE
 
 __all__ = ["SparseMatrix"]
 
@@ -64,6 +65,10 @@ class SparseMatrix(Matrix):
         else:
             array[self.rowIndices, lines] = self.values
         return array
+
+    def to_struct(self) -> tuple[int, int, int, list[int], list[int], list[float], bool]:
+        arrays = self.colPtrs.tolist(), self.rowIndices.tolist(), self.values.tolist()
+        return SPARSE, self.numRows, self.numCols, *arrays, self.isTransposed
 
     def toDense(self) -> DenseMatrix:
         """The same matrix with all entries stored."""

@@ -73,15 +73,6 @@ def _user_type(name: str, arrow: pa.DataType, required: Sequence[str]) -> dict[s
     }
 
 
-def _matrix_struct(matrix: Matrix) -> dict[str, Any]:
-    shape = {"numRows": matrix.numRows, "numCols": matrix.numCols, "isTransposed": matrix.isTransposed}
-    if isinstance(matrix, SparseMatrix):
-        sparse = {"colPtrs": matrix.colPtrs, "rowIndices": matrix.rowIndices}
-        return {"type": 0, **shape, **sparse, "values": matrix.values}
-    assert isinstance(matrix, DenseMatrix)
-    return {"type": 1, **shape, "values": matrix.values}
-
-
 def _matrix(struct: dict[str, Any]) -> Matrix:
     shape, transposed = (struct["numRows"], struct["numCols"]), struct["isTransposed"]
     if struct["type"] == 0:
@@ -121,7 +112,7 @@ VECTOR = ColumnKind(
 MATRIX = ColumnKind(
     MATRIX_TYPE,
     _user_type("MatrixUDT", MATRIX_TYPE, ["type", "numRows", "numCols", "isTransposed"]),
-    lambda values: pa.array([_matrix_struct(value) for value in values], MATRIX_TYPE),
+    lambda values: pa.array([value.to_struct() for value in values], MATRIX_TYPE),
     lambda column: [_matrix(struct) for struct in column.to_pylist()],
 )
 BOOLEAN = _plain(pa.bool_(), "boolean")

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from fireside.compute import Collective, Dataset, TableDataset, gang
 from fireside.core.errors import InputError
+from fireside.ml.column_function import is_spark_column
 from fireside.ml.columns import read_vectors, read_weights
 from fireside.ml.frame import open_frame, return_frame
 from fireside.ml.linalg import VectorBlock
@@ -77,7 +78,7 @@ class SummaryBuilder:
 
     def summary(self, featuresCol: Any, weightCol: Any = None) -> Any:
         """These metrics of a column: a `Summary` for its name, an expression for a column of Spark."""
-        if _is_spark_column(featuresCol):
+        if is_spark_column(featuresCol):
             from fireside.compute.spark.summary import summary_expression
 
             return summary_expression(self._metrics, featuresCol, weightCol)
@@ -155,15 +156,11 @@ class Summarizer:
 
 
 def _metric(name: str, column: Any, weights: Any) -> Any:
-    if _is_spark_column(column):
+    if is_spark_column(column):
         from fireside.compute.spark.summary import metric_expression
 
         return metric_expression(name, column, weights)
     return Summary((name,), column, weights, single=True)
-
-
-def _is_spark_column(column: object) -> bool:
-    return type(column).__module__.startswith("pyspark.sql.")
 
 
 def column_moments(stage: Params, rows: Dataset, features: str, weights: str | None = None) -> Moments:
