@@ -1,6 +1,6 @@
 """RULER run over anything that answers: prompts are made, answered greedily, and scored."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -10,9 +10,12 @@ from fireside.core.protocols import SampleRequest, SamplingParams, TokenSampler
 from fireside.lm.evaluate.ruler.prompting import Prompting
 from fireside.lm.evaluate.ruler.sample import RulerTexts
 from fireside.lm.evaluate.ruler.score import score
-from fireside.lm.evaluate.ruler.tasks import RULER_TASKS, ruler_prompts, tasks_named
+from fireside.lm.evaluate.ruler.tasks import RULER_TASKS, FittedPrompt, ruler_prompts, tasks_named
 
 __all__ = ["RulerResult", "run_ruler"]
+
+# Enough to keep a sampler busy, few enough to hear from the first tasks soon.
+_PROMPTS_AT_ONCE = 64
 
 
 class RulerResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +61,7 @@ def run_ruler(
         texts: what tasks are made of.
         tasks: names; all thirteen where there are none.
         seed: of the prompts.
-        on_done: called with task, length and results when a task has ended.
+        on_done: called with task, length and results of each task when it and those asked with it have ended.
 
     Raises:
         InputError: no length, an unknown task, a length that a task or the model has no room for, or text
@@ -73,28 +76,42 @@ def run_ruler(
         prompts(task, length=min(lengths), num_samples=1)
     results = []
     for length in sorted(set(lengths)):
+        waiting: dict[str, list[FittedPrompt]] = {}
         for task in names:
-            kind = RULER_TASKS[task]
-            fitted = prompts(task, length=length, num_samples=num_samples)
-            params = SamplingParams(max_tokens=kind.answer_tokens, temperature=0.0)
-            samples = sampler.sample(
-                [
-                    SampleRequest(prompting.tokens(one.prompt.text, one.prompt.answer_prefix), params)
-                    for one in fitted
-                ]
-            )
-            done = [
-                RulerResult(
-                    task=task,
-                    length=length,
-                    index=index,
-                    num_tokens=one.num_tokens,
-                    answer=sample.text,
-                    references=one.prompt.references,
-                    score=score(sample.text, one.prompt.references, kind.match),
-                )
-                for index, (one, sample) in enumerate(zip(fitted, samples, strict=True))
-            ]
-            results += done
-            on_done(task, length, done)
+            waiting[task] = prompts(task, length=length, num_samples=num_samples)
+            if len(waiting) * num_samples >= _PROMPTS_AT_ONCE or task == names[-1]:
+                for answered, done in _answered(sampler, prompting, length, waiting).items():
+                    results += done
+                    on_done(answered, length, done)
+                waiting = {}
     return results
+
+
+def _answered(
+    sampler: TokenSampler, prompting: Prompting, length: int, fitted: Mapping[str, Sequence[FittedPrompt]]
+) -> dict[str, list[RulerResult]]:
+    """The results of some tasks, answered together."""
+    requests = [
+        SampleRequest(
+            prompting.tokens(one.prompt.text, one.prompt.answer_prefix),
+            SamplingParams(max_tokens=RULER_TASKS[task].answer_tokens, temperature=0.0),
+        )
+        for task, prompts in fitted.items()
+        for one in prompts
+    ]
+    samples = iter(sampler.sample(requests))
+    return {
+        task: [
+            RulerResult(
+                task=task,
+                length=length,
+                index=index,
+                num_tokens=one.num_tokens,
+                answer=(answer := next(samples).text),
+                references=one.prompt.references,
+                score=score(answer, one.prompt.references, RULER_TASKS[task].match),
+            )
+            for index, one in enumerate(prompts)
+        ]
+        for task, prompts in fitted.items()
+    }
