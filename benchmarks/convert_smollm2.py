@@ -1,13 +1,14 @@
 """SmolLM2-135M with another layer map: K/V bytes, and perplexity before, after surgery and after healing.
 
 The published checkpoint has 30 layers of full attention, each with keys and values of its own. It is given
-another layer map in one process, with each way to initialise shared keys and values, and each is healed by as
-many steps of distilling the full model into it, attention only. Text is the documentation that every Python
-brings along; one row in twenty is held out. The quick version has shorter rows, a smaller window and so few
-steps that it shows only that the path works.
+another layer map in one process, with each way to initialise shared keys and values. The two best ways are
+then healed by as many steps of distilling the full model into it, attention only. Text is the documentation
+that every Python brings along; one row in twenty is held out. The quick version has shorter rows, a smaller
+window and so few steps that it shows only that the path works.
 """
 
 import math
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,15 @@ from harness import bar, run_benchmark
 
 SEED = 3
 MAP = "ma-pairs"
-INITIALIZATIONS = ("owner", "mean", "least-squares")
+INITIALIZATIONS = ("least-squares", "owner", "mean")
+HEALED = INITIALIZATIONS[:2]
 FULL = {
     "window": 128,
     "sequence_length": 256,
     "batch_size": 4,
     "calibration_rows": 64,
     "held_out_rows": 48,
-    "heal_steps": 80,
+    "heal_steps": 40,
     "learning_rate": 1e-3,
 }
 QUICK = {
@@ -50,30 +52,29 @@ def measure(quick: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     rows = []
     with tempfile.TemporaryDirectory() as directory:
         for initialization in INITIALIZATIONS:
+            steps = settings["heal_steps"] if initialization in HEALED else 0
             config = ConversionConfig(
                 layer_map=MAP,
                 initialization=initialization,
                 seed=SEED,
-                **settings,  # type: ignore[arg-type]
+                **{**settings, "heal_steps": steps},  # type: ignore[arg-type]
             )
             out = Path(directory) / initialization
-            results = convert_model(find_smollm2(), out, config, texts)
-            healing = read_metrics(out.with_name(f"{out.name}.healing") / "metrics.jsonl")
-            rows.append(
-                {
-                    **row_of(initialization, results),
-                    "heal_steps": settings["heal_steps"],
-                    "divergence_of_first_step": healing[0]["train/loss"],
-                    "divergence_of_last_step": healing[-1]["train/loss"],
-                }
-            )
-    best = min(rows, key=lambda row: row["perplexity_after_healing"])
+            row = row_of(initialization, convert_model(find_smollm2(), out, config, texts))
+            if steps:
+                healing = read_metrics(out.with_name(f"{out.name}.healing") / "metrics.jsonl")
+                row["divergence_of_first_step"] = healing[0]["train/loss"]
+                row["divergence_of_last_step"] = healing[-1]["train/loss"]
+            rows.append(row)
+            print(row, file=sys.stderr)
+    healed = [row for row in rows if row["heal_steps"]]
+    best = min(healed, key=lambda row: row["perplexity_after_healing"])
     bars = [
         bar("K/V bytes of a full context as a share of the full model's", "<= 0.25", best["kv_share"]),
         bar(
-            "perplexity after healing as a share of that after surgery, every initialisation",
+            "perplexity after healing as a share of that after surgery, all that are healed",
             "< 1",
-            max(row["perplexity_after_healing"] / row["perplexity_after_surgery"] for row in rows),
+            max(row["perplexity_after_healing"] / row["perplexity_after_surgery"] for row in healed),
         ),
     ]
     if not quick:
@@ -93,6 +94,7 @@ def row_of(initialization: str, results: dict[str, Any]) -> dict[str, Any]:
         "initialization": initialization,
         "map": MAP,
         "window": results["settings"]["window"],
+        "heal_steps": results["settings"]["heal_steps"],
         "kv_bytes_before": results["kv_bytes_before"],
         "kv_bytes": results["kv_bytes"],
         "kv_share": results["kv_bytes"] / results["kv_bytes_before"],
