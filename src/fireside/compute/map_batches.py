@@ -2,7 +2,8 @@
 
 A chain of maps makes one pass over its source: each batch goes through all functions before the next is
 read. On Spark the whole chain is one `mapInArrow`. Nothing runs until batches are asked for, and it runs
-again each time they are.
+again each time they are. `batches` is lazy, and holds one batch; `to_table`, which wants them all, has a
+batch in the hands of each thread.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pyarrow as pa
 
 from fireside.compute.dataset import BatchFunction, Dataset, DistributedDataset
 from fireside.compute.schema import first_difference, plain_schema
+from fireside.compute.threads import map_in_order
 from fireside.core.errors import SchemaError
 
 __all__ = ["MappedDataset", "apply_to_batch", "function_name", "map_batches"]
@@ -69,7 +71,20 @@ class MappedDataset(Dataset):
             yield from apply_to_batch(self._function, batch, self._schema)
 
     def to_table(self) -> pa.Table:
-        return pa.Table.from_batches(list(self.batches()), schema=self.schema)
+        links, source = [self], self._source
+        while isinstance(source, MappedDataset):
+            links, source = [source, *links], source._source
+
+        def through(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
+            pieces = [batch]
+            for link in links:
+                pieces = [
+                    made for piece in pieces for made in apply_to_batch(link._function, piece, link._schema)
+                ]
+            return pieces
+
+        made = [piece for pieces in map_in_order(through, source.batches()) for piece in pieces]
+        return pa.Table.from_batches(made, schema=self.schema)
 
     def _select(self, columns: list[str]) -> "MappedDataset":
         schema = pa.schema([self._schema.field(name) for name in columns])

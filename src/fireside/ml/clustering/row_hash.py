@@ -50,7 +50,7 @@ def _mixed(values: UInt64Array) -> UInt64Array:
     return mixed ^ (mixed >> np.uint64(31))
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _folded(bits):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     # The low bits of round numbers are all 0, and a product keeps only what is above them. -0 is 0.
     if bits == np.uint64(1 << 63):
@@ -58,7 +58,7 @@ def _folded(bits):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled
     return bits ^ (bits >> np.uint64(32))
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _sum_dense(bits, keys):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     sums = np.zeros(bits.shape[0], np.uint64)
     for row in range(bits.shape[0]):
@@ -67,7 +67,7 @@ def _sum_dense(bits, keys):  # type: ignore[no-untyped-def]  # pragma: no cover 
     return sums
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _sum_sparse(indptr, indices, bits, keys):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     sums = np.zeros(len(indptr) - 1, np.uint64)
     for row in range(len(sums)):

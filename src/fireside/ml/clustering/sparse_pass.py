@@ -16,7 +16,7 @@ __all__ = ["sparse_pass"]
 numba = require("numba", extra="ml")
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def sparse_pass(  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     indptr: npt.NDArray[Any],
     indices: npt.NDArray[Any],

@@ -33,7 +33,7 @@ def summed(buckets_CN: npt.NDArray[np.int32], values_CN: npt.NDArray[np.float64]
     return VectorBlock(size, indptr, values[: indptr[-1]], indices[: indptr[-1]])
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _sum_rows(buckets, added, size, indices, values, indptr):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     columns, rows = buckets.shape
     end = 0

@@ -39,7 +39,7 @@ def count_common(
     return common
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _count(  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     members_a: Any, bounds_a: Any, members_b: Any, bounds_b: Any, rows_a: Any, rows_b: Any
 ):

@@ -112,14 +112,14 @@ def monomials(variables: int, degree: int) -> Monomials:
     return order
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _product(before, entry):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     # Spark leaves a product out as soon as it is 0, even where infinity follows.
     product = before * entry
     return 0.0 if before == 0 or product == 0 else product
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _expand_dense(x, parents, factors, products):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     for row in range(len(x)):
         for place in range(len(parents)):
@@ -128,7 +128,7 @@ def _expand_dense(x, parents, factors, products):  # type: ignore[no-untyped-def
             products[row, place] = _product(before, x[row, factors[place]])
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _expand_rows(  # type: ignore[no-untyped-def]
     rows, starts, entries, features, parents, factors, levels, binomials, indptr, values, places
 ):  # pragma: no cover (compiled)

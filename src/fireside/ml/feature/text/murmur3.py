@@ -70,7 +70,7 @@ def _rotate(values: npt.NDArray[np.uint32], bits: int) -> npt.NDArray[np.uint32]
     return (values << np.uint32(bits)) | (values >> np.uint32(32 - bits))
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _hash_strings(text, bounds, seed):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     hashes = np.empty(len(bounds) - 1, np.uint32)
     for row in range(len(hashes)):

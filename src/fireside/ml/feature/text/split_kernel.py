@@ -68,7 +68,7 @@ def split_column(
     return lists, tokens
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _length(text: npt.NDArray[np.uint8], start: int, end: int) -> int:  # pragma: no cover (compiled)
     """UTF-16 units of UTF-8: one for each character, two for those of four bytes."""
     units = 0
@@ -78,7 +78,7 @@ def _length(text: npt.NDArray[np.uint8], start: int, end: int) -> int:  # pragma
     return units
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _split(text, bounds, separators, runs, minimum):  # type: ignore[no-untyped-def]  # pragma: no cover
     rows = len(bounds) - 1
     lists = np.zeros(rows + 1, np.int32)
