@@ -37,7 +37,9 @@ def distribute(loss_module: nn.Module, model: Transformer, workers: Workers, str
     if workers.size == 1:
         return loss_module
     if strategy == "ddp":
-        return DistributedDataParallel(loss_module)
+        # Without this flag gradients are added in another order from the second step on, so that a run that
+        # resumes would differ in its last bits.
+        return DistributedDataParallel(loss_module, find_unused_parameters=True)
     mesh = init_device_mesh(workers.device.type, (workers.size,))
     for layer in model.layers:
         fully_shard(layer, mesh=mesh)

@@ -55,9 +55,9 @@ class Trainer:
         config: the run.
         directory: holds `metrics.jsonl` and `checkpoints/`; for one run at a time. All processes see it.
         objective: what is minimised; by default the cross-entropy of the next token.
-        workers: the processes that train together, each with a trainer of its own over an equal model;
-            `None`: this one alone. With the strategy `"fsdp"` they split `model` in place: read the trained
-            weights from the checkpoint.
+        workers: the processes that train together, each with a trainer of its own over an equal model, which
+            moves to its device; `None`: this one alone, where the model is. With the strategy `"fsdp"` they
+            split `model` in place: read the trained weights from the checkpoint.
 
     Attributes:
         step: optimizer steps made.
@@ -85,8 +85,9 @@ class Trainer:
         self.source = source
         self.config = config
         self.directory = Path(directory)
-        self._workers = workers or Workers()
+        self._workers = workers or Workers(device=model.output_weight.device)
         self.step, self.tokens, self.flops = 0, 0, 0
+        model.to(self._workers.device)
         model.activation_checkpointing = config.activation_checkpointing
         freeze_all_but(model, config.trainable)
         self._loss = distribute(BatchLoss(model, objective), model, self._workers, config.strategy)

@@ -42,6 +42,7 @@ from fireside.lm.tokenizer import Tokenizer
 from fireside.lm.trainer import Trainer
 from fireside.lm.training_config import TrainingConfig
 from fireside.lm.transformer import Transformer
+from fireside.lm.workers import join_workers
 from fireside.mixing import Domain, LoaderConfig, MixtureLoader, Plan, Stage, plan_file, read_mix_file
 
 __all__ = ["RUN_FILE", "RunSettings", "TrainingRun", "read_run_file", "run_of_checkpoint", "train_run"]
@@ -230,6 +231,8 @@ def run_of_checkpoint(checkpoint: str | os.PathLike[str]) -> TrainingRun:
 def train_run(run: TrainingRun, directory: Path, *, until_step: int | None = None) -> Path:
     """Train, or go on training, and return the newest checkpoint.
 
+    Processes that torchrun has started train together.
+
     Args:
         run: what to train.
         directory: takes `run.json`, metrics and checkpoints.
@@ -239,16 +242,24 @@ def train_run(run: TrainingRun, directory: Path, *, until_step: int | None = Non
         ResumeError: `directory` holds another run.
         FiresideError: the data do not fit, are corrupt, or training diverged.
     """
-    loader = run.loader()
-    run.verify()
-    file, wanted = directory / RUN_FILE, to_dict(run.settings)
+    with join_workers() as workers:
+        loader = run.loader()
+        if workers.leads:
+            run.verify()
+            _claim(directory, run.settings)
+        workers.wait()
+        return Trainer(run.model(), loader, run.training, directory, workers=workers).run(until_step)
+
+
+def _claim(directory: Path, settings: RunSettings) -> None:
+    """Write down whose directory it is, or refuse it."""
+    file, wanted = directory / RUN_FILE, to_dict(settings)
     if file.exists() and msgspec.json.decode(file.read_bytes()) != wanted:
         raise ResumeError(
             f"{directory} holds a run of other settings: use those, or choose another directory"
         )
     directory.mkdir(parents=True, exist_ok=True)
     write_bytes(file, msgspec.json.format(msgspec.json.encode(wanted), indent=1) + b"\n")
-    return Trainer(run.model(), loader, run.training, directory).run(until_step)
 
 
 def _settings_of(table: Mapping[str, Any]) -> RunSettings:
