@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from fireside.compute import Dataset, as_dataset, like, map_batches
+from fireside.compute import Dataset, as_dataset, like, map_batches, persisted
 from fireside.core.errors import SchemaError
 
 ROWS = 500
@@ -71,12 +72,19 @@ SOURCES: dict[str, Callable[[pa.Table, Path], Any]] = {
 SPARK = [pytest.param(name, marks=pytest.mark.spark) for name in ("spark", "spark_connect")]
 
 
-@pytest.fixture(scope="module", params=[*SOURCES, *SPARK])
-def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+@pytest.fixture(scope="module", params=[*SOURCES, "persisted", "persisted once", *SPARK])
+def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The reference rows as every kind of source."""
     if request.param in SOURCES:
-        return SOURCES[request.param](REFERENCE, tmp_path_factory.mktemp(request.param))
-    return request.getfixturevalue(request.param).createDataFrame(REFERENCE)
+        yield SOURCES[request.param](REFERENCE, tmp_path_factory.mktemp(request.param))
+    elif request.param.startswith("persisted"):
+        with ExitStack() as held:
+            rows = held.enter_context(persisted(map_over(REFERENCE)))
+            if request.param == "persisted once":
+                held.close()
+            yield rows
+    else:
+        yield request.getfixturevalue(request.param).createDataFrame(REFERENCE)
 
 
 @pytest.fixture(scope="module")

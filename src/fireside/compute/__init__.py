@@ -2,6 +2,7 @@
 
 - `as_dataset(source)` makes a `Dataset` of any frame or file; `like(dataset, source)` goes back.
 - `map_batches(dataset, function, schema)` is work without communication.
+- `persisted(dataset)` computes the rows once for many passes.
 - `gang(dataset, worker, *arguments)` is work with it, through a `Collective`.
 
 One algorithm, written once, runs on this machine and on a Spark cluster. Only `fireside.compute.spark`
@@ -13,5 +14,16 @@ from fireside.compute.dataset import Dataset, TableDataset
 from fireside.compute.frames import as_dataset, like
 from fireside.compute.gang import gang
 from fireside.compute.map_batches import map_batches
+from fireside.compute.persist import persisted
 
-__all__ = ["Collective", "Dataset", "Solo", "TableDataset", "as_dataset", "gang", "like", "map_batches"]
+__all__ = [
+    "Collective",
+    "Dataset",
+    "Solo",
+    "TableDataset",
+    "as_dataset",
+    "gang",
+    "like",
+    "map_batches",
+    "persisted",
+]

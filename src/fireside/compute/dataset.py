@@ -11,6 +11,7 @@ Knows nothing about the formats and frames that data come from (`files`, `frames
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, final
 
 import pyarrow as pa
@@ -92,6 +93,10 @@ class DistributedDataset(Dataset):
     @abstractmethod
     def gang(self, worker: Callable[..., Mapping[str, Any]], arguments: tuple[Any, ...]) -> dict[str, Any]:
         """See `fireside.compute.gang.gang`."""
+
+    @abstractmethod
+    def persisted(self) -> AbstractContextManager["DistributedDataset"]:
+        """See `fireside.compute.persist.persisted`."""
 
     @abstractmethod
     def sql(self, statement: str) -> "DistributedDataset":

@@ -2,8 +2,11 @@
 
 import gc
 import math
+import sys
+import tempfile
 import threading
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,12 +18,14 @@ from hypothesis import strategies as st
 from fireside.compute import TableDataset, map_batches
 from fireside.core.errors import CheckpointError, CorruptFileError, InputError, SchemaError
 from fireside.ml import Pipeline, PipelineModel
+from fireside.ml.base import Transformer
 from fireside.ml.clustering import KMeans
 from fireside.ml.evaluation import ClusteringEvaluator, Evaluator
 from fireside.ml.feature import IDF, StandardScaler
 from fireside.ml.feature.content_hashes import content_hashes
 from fireside.ml.linalg import VectorBlock
 from fireside.ml.param import ParamTypeError
+from fireside.ml.row_transform import RowTransform
 from fireside.ml.tuning import (
     CrossValidator,
     CrossValidatorModel,
@@ -115,6 +120,75 @@ def test_stages_that_no_candidate_touches_are_fitted_once_for_each_fold():
     validator.fit(ROWS)
     # The best candidate is fitted once more, to all rows.
     assert fits == {"a": 2 + 1, "b": 2 * 4 + 1, "c": 2 * 4 + 1}
+
+
+class Logged(RowTransform, Transformer):
+    """Copies the vectors, and writes the `id` of each row that it does so for to a file."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = path
+
+    def _output_fields(self, schema):
+        return [schema.field("v").with_name("copied")]
+
+    def _output_columns(self, batch):
+        with open(self.path, "a") as file:
+            file.write("".join(f"{row}\n" for row in batch["id"].to_pylist()))
+        return [batch["v"]]
+
+
+def logged_rows(path):
+    """How often each row was copied since the last call."""
+    counts = Counter(map(int, path.read_text().split()))
+    path.unlink()
+    return counts
+
+
+@pytest.mark.parametrize(
+    "kind", ["parquet", *[pytest.param(name, marks=pytest.mark.spark) for name in ("spark", "spark_connect")]]
+)
+def test_rows_of_each_fold_are_featurised_once_for_all_candidates(kind, tmp_path, request):
+    log, pq_path = tmp_path / "log", str(tmp_path / "rows.parquet")
+    pq.write_table(ROWS, pq_path, row_group_size=13)
+    rows, expected = pq_path, search(foldCol="fold").fit(ROWS)
+    if kind != "parquet":
+        from pyspark import cloudpickle
+
+        from tests.ml.test_against_spark import spark_frame
+
+        # Executors cannot import this module.
+        cloudpickle.register_pickle_by_value(sys.modules[__name__])
+        rows = spark_frame(request.getfixturevalue(kind), ROWS)
+    scaler, kmeans = StandardScaler(inputCol="copied", outputCol="features"), KMeans(seed=5)
+    maps = [{kmeans.k: 2}, {kmeans.k: 3}, {kmeans.k: 3, kmeans.maxIter: 7}]
+    estimator = Pipeline(stages=[Logged(log), scaler, kmeans])
+    estimator.fit(rows, maps[1])
+    last_fit = logged_rows(log)
+    Pipeline(stages=estimator.getStages()[:2]).fit(rows)
+    passes = logged_rows(log)[0]
+    model = CrossValidator(
+        estimator=estimator,
+        estimatorParamMaps=maps,
+        evaluator=ClusteringEvaluator(),
+        foldCol="fold",
+        parallelism=2,
+        collectSubModels=True,
+    ).fit(rows)
+    counts = logged_rows(log)
+    counts.subtract(last_fit)
+    # For each fold the scaler is fitted to two thirds of the rows, and then all are featurised.
+    assert counts == dict.fromkeys(range(90), 2 * passes + 3)
+    assert model.avgMetrics[:2] == pytest.approx(expected.avgMetrics, rel=1e-10)
+    assert np.shape(model.subModels) == (3, 3)
+    assert_nothing_is_kept(rows)
+
+
+def assert_nothing_is_kept(rows):
+    """No file lies in the folder for temporary ones, and nothing is cached on a cluster."""
+    assert list(Path(tempfile.gettempdir()).glob("fireside-*/rows.arrow")) == []
+    if not isinstance(rows, str) and "connect" not in type(rows).__module__:
+        assert not rows.sparkSession.sparkContext._jsc.getPersistentRDDs()
 
 
 def test_candidates_run_side_by_side():

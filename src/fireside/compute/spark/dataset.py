@@ -90,6 +90,17 @@ class SparkDataset(DistributedDataset):
         )
         return run_gang(self._frame, self._origin, job)
 
+    @contextmanager
+    def persisted(self) -> Iterator["SparkDataset"]:
+        frame = self.frame.persist()
+        try:
+            with errors_are_ours():
+                # Now, because jobs that run side by side would each begin to compute what is not there.
+                frame.count()
+            yield SparkDataset(frame)
+        finally:
+            frame.unpersist()
+
     def sql(self, statement: str) -> "SparkDataset":
         # Spark fills in what stands in braces, so those of the statement are doubled.
         query = statement.replace("{", "{{").replace("}", "}}").replace("__THIS__", "{fireside_rows}")

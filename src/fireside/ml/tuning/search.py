@@ -1,17 +1,19 @@
 """Trying param maps: fit to the training rows, evaluate on the validation rows.
 
-The leading stages of a pipeline that no param map touches are fitted once for all candidates, and rows that
-are in memory are transformed by them once. Candidates are independent of one another, so threads change
+The leading stages of a pipeline that no param map touches are fitted once for all candidates, and the rows
+are transformed by them once, wherever they lie. Candidates are independent of one another, so threads change
 nothing but the time.
 """
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import Executor, as_completed, wait
+from contextlib import ExitStack
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from fireside.compute import Dataset, TableDataset
+from fireside.compute import Dataset, TableDataset, persisted
+from fireside.compute.dataset import DistributedDataset
 from fireside.core.errors import InputError
 from fireside.ml.base import Estimator, Model, Transformer
 from fireside.ml.param import ParamMap
@@ -48,25 +50,31 @@ def try_candidates(
     """
     maps = stage.getEstimatorParamMaps()
     shared, rest = shared_stages(stage.getEstimator(), maps)
-    first: list[Transformer] = []
-    if shared is not None:
-        fitted = shared.fit(train)
-        first = fitted.stages
-        train, validation = (_transformed(fitted, rows) for rows in (train, validation))
+    with ExitStack() as held:
+        first: list[Transformer] = []
+        if shared is not None:
+            fitted = shared.fit(train)
+            first = fitted.stages
+            train, validation = (_transformed(fitted, rows, held) for rows in (train, validation))
+        elif isinstance(train, DistributedDataset):
+            # What is behind a frame may be costly, and each candidate would run it many times.
+            train, validation = (held.enter_context(persisted(rows)) for rows in (train, validation))
 
-    def trial(index: int) -> Trial:
-        model = rest.fit(train, maps[index])
-        metric = stage.getEvaluator().evaluate(model.transform(validation))
-        whole = PipelineModel([*first, *cast(PipelineModel, model).stages]) if first else model
-        return Trial(index, metric, cast(Model, whole))
+        def trial(index: int) -> Trial:
+            model = rest.fit(train, maps[index])
+            metric = stage.getEvaluator().evaluate(model.transform(validation))
+            whole = PipelineModel([*first, *cast(PipelineModel, model).stages]) if first else model
+            return Trial(index, metric, cast(Model, whole))
 
-    futures = [executor.submit(trial, index) for index in range(len(maps))]
-    try:
-        for future in as_completed(futures):
-            yield future.result()
-    finally:
-        for future in futures:
-            future.cancel()
+        futures = [executor.submit(trial, index) for index in range(len(maps))]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+            # Those that run read the rows that are held.
+            wait(futures)
 
 
 def shared_stages(
@@ -128,6 +136,9 @@ def check_rows(stage: ValidatorParams, part: str, rows: Dataset) -> None:
         )
 
 
-def _transformed(model: PipelineModel, rows: Dataset) -> Dataset:
+def _transformed(model: PipelineModel, rows: Dataset, held: ExitStack) -> Dataset:
+    """The rows after the shared stages, computed once: in memory, or kept for as long as `held` is open."""
     after = model._transform(rows)
-    return TableDataset(after.to_table()) if isinstance(rows, TableDataset) else after
+    if isinstance(rows, TableDataset):
+        return TableDataset(after.to_table())
+    return held.enter_context(persisted(after))
