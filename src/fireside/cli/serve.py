@@ -32,6 +32,9 @@ def serve(
         int, typer.Option(min=0, help="Answers that may wait; then clients get 429.")
     ] = 64,
     kv_cache_mib: Annotated[int, typer.Option(min=1, help="Memory for keys and values.")] = 2048,
+    speculate: Annotated[
+        int, typer.Option(min=0, help="Tokens to guess from the text itself and verify in one step.")
+    ] = 0,
 ) -> None:
     """Serve a model over OpenAI's API, until Ctrl-C."""
     from fireside.lm.server.server_config import ServerConfig
@@ -45,5 +48,6 @@ def serve(
         host=host,
         port=port,
         kv_cache_bytes=kv_cache_mib << 20,
+        num_draft_tokens=speculate,
         on_start=lambda name, url: typer.echo(f"{name} answers at {url}/v1; chat at {url}/ (Ctrl-C ends)"),
     )

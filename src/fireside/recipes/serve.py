@@ -23,6 +23,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     kv_cache_bytes: int | None = None,
+    num_draft_tokens: int = 0,
     on_start: Callable[[str, str], None] = lambda name, url: None,
 ) -> None:
     """Serve a model until SIGTERM or Ctrl-C.
@@ -35,6 +36,7 @@ def serve(
         host: an address of this machine.
         port: 0 takes any that is free.
         kv_cache_bytes: memory for keys and values.
+        num_draft_tokens: tokens to guess and verify in one step, see `EngineConfig`.
         on_start: called with the model's name and the address when requests are answered.
 
     Raises:
@@ -46,7 +48,7 @@ def serve(
     model, tokenizer = load_model(path)
     version = load_policy(policy, model) if policy is not None else 0
     name = name or name_of_model(path)
-    limits = EngineConfig(model_name=name)
+    limits = EngineConfig(model_name=name, num_draft_tokens=num_draft_tokens)
     if kv_cache_bytes is not None:
         limits = dataclasses.replace(limits, kv_cache_bytes=kv_cache_bytes)
     engine = Engine(model, tokenizer, limits, version=version)

@@ -71,6 +71,30 @@ def test_every_step_sees_all_tokens_or_just_those_of_the_window(
         assert sorted(seen[1]) == list(range(max(0, length - WINDOW + 1), length + 1 + after))
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(1, 30),
+    st.lists(st.tuples(st.integers(0, WINDOW - 1), st.integers(0, WINDOW - 1)), min_size=1, max_size=8),
+    st.integers(1, 9),
+)
+def test_after_drafts_were_rejected_all_is_as_if_they_had_never_come(
+    first: int, rounds: list[tuple[int, int]], last: int
+) -> None:
+    config = model_of("0_1s_1s_0")
+    cache = KVCache(config, 200)
+    extend(cache, (0, 1), first)
+    for drafted, accepted in rounds:
+        drafted = min(drafted, cache.most_drafted)
+        cache.expect_drafts(drafted)
+        start = cache.length
+        extend(cache, (0, 1), 1 + drafted)
+        cache.rewind(start + 1 + min(drafted, accepted))
+    start = cache.length
+    seen = extend(cache, (0, 1), last)
+    assert seen[0] == list(range(start + last))
+    assert sorted(seen[1]) == list(range(max(0, start - WINDOW + 1), start + last))
+
+
 @given(st.sampled_from(sorted(PRESETS)), st.integers(1, 3000), st.integers(1, 2000))
 def test_bytes_are_planned_before_they_are_taken(name: str, tokens: int, window: int) -> None:
     config = model_of(str(LayerMap.preset(name, 12, window)), window, context=3000)

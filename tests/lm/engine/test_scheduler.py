@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from random import Random
 
 import numpy as np
 import pytest
@@ -55,6 +56,8 @@ requests = st.lists(
     st.booleans(),
     st.integers(1, 4),
     st.lists(st.integers(0, 11), max_size=3),
+    st.integers(0, 6),
+    st.randoms(use_true_random=False),
 )
 def test_every_sequence_ends_and_no_memory_leaks_or_has_two_holders(
     asked: list[tuple[list[int], int]],
@@ -63,12 +66,15 @@ def test_every_sequence_ends_and_no_memory_leaks_or_has_two_holders(
     remember: bool,
     room: int,
     unwanted: list[int],
+    num_draft_tokens: int,
+    random: Random,
 ) -> None:
     limits = EngineConfig(
         max_sequences=max_sequences,
         max_batch_tokens=max_sequences + extra_tokens,
         kv_cache_bytes=room * cache_bytes(MODEL, 80),
         remember_prefixes=remember,
+        num_draft_tokens=num_draft_tokens,
     )
     scheduler = Scheduler(MODEL, limits)
     sequences = [sequence_of(prompt, max_tokens) for prompt, max_tokens in asked]
@@ -83,14 +89,20 @@ def test_every_sequence_ends_and_no_memory_leaks_or_has_two_holders(
         assert sum(chunk.num_tokens for chunk in chunks) <= limits.max_batch_tokens
         assert len({id(chunk.sequence) for chunk in chunks}) == len(chunks)
         check_memory(scheduler)
-        ending = [chunk.sequence for chunk in chunks if chunk.reaches_end]
+        assert all(len(chunk.draft) <= num_draft_tokens for chunk in chunks)
+        ending = [chunk for chunk in chunks if chunk.reaches_end]
         for chunk in chunks:
             assert chunk.sequence.cache is not None
+            chunk.sequence.cache.expect_drafts(len(chunk.draft))
             chunk.sequence.cache.advance(chunk.num_tokens)
-        for sequence in ending:
+        for chunk in ending:
+            sequence = chunk.sequence
             if len(sequence.tokens) == len(sequence.prompt):
                 scheduler.read(sequence)
-            sequence.append(5, -1.0)
+            for guess in (*chunk.draft[: random.randint(0, len(chunk.draft))], random.randint(1, 2)):
+                assert sequence.stop_reason is None
+                sequence.append(guess, -1.0)
+            sequence.cache.rewind(len(sequence.tokens) - 1)
             if sequence.stop_reason is not None:
                 scheduler.finish(sequence)
         steps += 1

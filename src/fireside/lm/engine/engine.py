@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Rows
 from functools import partial
+from itertools import accumulate
 from queue import SimpleQueue
 from typing import Any
 
@@ -17,7 +18,7 @@ from fireside.lm.engine.logit_changes import BoolArray, change_logits
 from fireside.lm.engine.model_runner import ModelRunner
 from fireside.lm.engine.piece import Event, Listener
 from fireside.lm.engine.sampler import draw, top_logprobs
-from fireside.lm.engine.scheduler import Scheduler
+from fireside.lm.engine.scheduler import Chunk, Scheduler
 from fireside.lm.engine.sequence import Sequence
 from fireside.lm.engine.step_loop import StepLoop
 from fireside.lm.engine.stream import Stream
@@ -78,6 +79,8 @@ class Engine:
         self._grammars = GrammarCompiler(tokenizer, model.config.vocab_size)
         self._loop = StepLoop(self._scheduler, self._step)
         self._num_computed_tokens = 0
+        self._num_drafted_tokens = 0
+        self._num_accepted_tokens = 0
 
     @property
     def model_name(self) -> str:
@@ -118,6 +121,8 @@ class Engine:
             kv_bytes=pool.capacity_bytes - pool.free_bytes,
             kv_capacity_bytes=pool.capacity_bytes,
             num_computed_tokens=self._num_computed_tokens,
+            num_drafted_tokens=self._num_drafted_tokens,
+            num_accepted_tokens=self._num_accepted_tokens,
         )
 
     def chat_tokens(
@@ -248,12 +253,29 @@ class Engine:
     def _step(self) -> list[tuple[Sequence, Event]]:
         """Schedule, run, draw, hand out."""
         chunks = self._scheduler.schedule()
-        ending = [chunk.sequence for chunk in chunks if chunk.reaches_end]
-        logits_BV = self._runner.run(chunks)
+        ending = [chunk for chunk in chunks if chunk.reaches_end]
+        logits_RV = self._runner.run(chunks)
         self._num_computed_tokens += sum(chunk.num_tokens for chunk in chunks)
-        return self._draw(logits_BV, ending) if ending else []
+        return self._draw_all(logits_RV, ending) if ending else []
+
+    def _draw_all(self, logits_RV: Tensor, chunks: list[Chunk]) -> list[tuple[Sequence, Event]]:
+        """Draw each sequence's next token, and go on for as long as what was drawn is what was guessed."""
+        starts = list(accumulate((len(chunk.draft) + 1 for chunk in chunks[:-1]), initial=0))
+        events: list[tuple[Sequence, Event]] = []
+        going_on = list(zip(chunks, starts, strict=True))
+        place = 0
+        while going_on:
+            rows = [start + place for _, start in going_on]
+            logits_BV = logits_RV if len(rows) == len(logits_RV) else logits_RV[rows]
+            events += self._draw(logits_BV, [chunk.sequence for chunk, _ in going_on])
+            going_on = [(chunk, start) for chunk, start in going_on if _holds(chunk, place)]
+            self._num_accepted_tokens += len(going_on)
+            place += 1
+        self._num_drafted_tokens += len(logits_RV) - len(chunks)
+        return events + self._settle([chunk.sequence for chunk in chunks])
 
     def _draw(self, logits_BV: Tensor, sequences: list[Sequence]) -> list[tuple[Sequence, Event]]:
+        """Draw one token for each sequence."""
         allowed, failures = _allowed(sequences)
         params = [sequence.params for sequence in sequences]
         changed_BV = change_logits(logits_BV, params, [sequence.counts for sequence in sequences], allowed)
@@ -271,10 +293,26 @@ class Engine:
             piece = sequence.append(token, logprob, top)
             if piece is not None:
                 events.append((sequence, piece))
+        return events
+
+    def _settle(self, sequences: list[Sequence]) -> list[tuple[Sequence, Event]]:
+        """Forget guesses that did not hold, and take out what has come to its end."""
+        events: list[tuple[Sequence, Event]] = []
+        for sequence in sequences:
+            if sequence.cache is None:  # dropped
+                continue
+            sequence.cache.rewind(len(sequence.tokens) - 1)
             if sequence.stop_reason is not None:
                 self._scheduler.finish(sequence)
                 events.append((sequence, sequence.sample()))
         return events
+
+
+def _holds(chunk: Chunk, place: int) -> bool:
+    """Whether the token just drawn is the one that was guessed for this place."""
+    sequence = chunk.sequence
+    is_running = sequence.cache is not None and sequence.stop_reason is None
+    return is_running and chunk.draft[place : place + 1] == (sequence.tokens[-1],)
 
 
 def _allowed(sequences: list[Sequence]) -> tuple[list[BoolArray | None], dict[Sequence, Exception]]:

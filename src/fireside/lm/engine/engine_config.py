@@ -21,6 +21,8 @@ class EngineConfig:
         kv_cache_bytes: memory for keys and values, running sequences and remembered prefixes together.
         kv_format: how keys and values are stored.
         remember_prefixes: whether finished sequences stay in the cache, for requests that begin like them.
+        num_draft_tokens: tokens of each sequence that are guessed from its own past and verified together in
+            one step; 0 guesses nothing. What is drawn stays the same.
 
     Raises:
         ConfigError: a limit that leaves no room to run anything.
@@ -32,11 +34,14 @@ class EngineConfig:
     kv_cache_bytes: int = 2 << 30
     kv_format: KVFormat = field(default_factory=KVFormat)
     remember_prefixes: bool = True
+    num_draft_tokens: int = 0
 
     def __post_init__(self) -> None:
         for name in ("max_sequences", "kv_cache_bytes"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.num_draft_tokens < 0:
+            raise ConfigError(f"num_draft_tokens must be 0 (no guesses) or more, got {self.num_draft_tokens}")
         if self.max_batch_tokens <= self.max_sequences:
             raise ConfigError(
                 f"max_batch_tokens ({self.max_batch_tokens}) must exceed max_sequences "

@@ -15,6 +15,8 @@ class EngineLoad:
         kv_bytes: memory for keys and values that is held, running sequences and remembered prefixes together.
         kv_capacity_bytes: all there is.
         num_computed_tokens: tokens that have gone through the model so far.
+        num_drafted_tokens: guessed ones among them.
+        num_accepted_tokens: guessed ones that were drawn.
     """
 
     num_running: int
@@ -22,3 +24,5 @@ class EngineLoad:
     kv_bytes: int
     kv_capacity_bytes: int
     num_computed_tokens: int
+    num_drafted_tokens: int
+    num_accepted_tokens: int

@@ -70,6 +70,8 @@ class KVCache:
         self.length = 0
         self.capacity = self._format.capacity(max_tokens)
         self._stores: dict[int, _Store] = {}
+        self._num_drafted = 0
+        self._overwritten: dict[int, Tensor] = {}
         for layer, window in enumerate(self._layers.windows):
             if self._layers.is_owner(layer):
                 slots = self._format.num_slots(max_tokens, window)
@@ -108,6 +110,9 @@ class KVCache:
         if window is None:
             store.buffer[:, :, self.length : end] = new
             return store.keys[:, :, :end].float(), store.values[:, :, :end].float()
+        if self._num_drafted:
+            drafted = range(end - self._num_drafted, end)
+            self._overwritten[owner] = _pick(store.buffer, drafted).clone()
         earlier = range(max(0, self.length - window + 1), self.length)
         seen = torch.cat((_pick(store.buffer, earlier), new), dim=2) if earlier else new
         _put(store.buffer, range(max(self.length, end - store.slots), end), new)
@@ -118,6 +123,33 @@ class KVCache:
         """Count tokens by which every owner has been extended."""
         self.length += count
         assert self.length <= self.capacity
+
+    @property
+    def most_drafted(self) -> int:
+        """How many drafted tokens a ring can take without losing what it must give back."""
+        slots = (self._stores[layer].slots for layer in self._layers.sliding_owners)
+        return min(slots, default=self.capacity) - 1
+
+    def expect_drafts(self, count: int) -> None:
+        """Keep what the last `count` tokens of the next extension overwrite, so that `rewind` can undo them.
+
+        Args:
+            count: at most `most_drafted`, and fewer than the extension has tokens.
+        """
+        assert count <= self.most_drafted
+        self._num_drafted = count
+
+    def rewind(self, length: int) -> None:
+        """Forget the tokens from `length` on: drafted ones that did not hold.
+
+        Afterwards the cache is what it would be if they had never come.
+        """
+        rejected = range(length, self.length)
+        assert len(rejected) <= self._num_drafted
+        for layer, saved in self._overwritten.items():
+            _put(self._stores[layer].buffer, rejected, saved)
+        self.length = length
+        self._num_drafted, self._overwritten = 0, {}
 
     def can_resume_at(self, length: int, *, filled: int | None = None) -> bool:
         """Whether a sequence that shares the first `length` tokens can go on from there.

@@ -3,7 +3,7 @@
 All tokens of all sequences go through the projections as the rows of one matrix; only attention looks at each
 sequence by itself, because each has its own keys and values.
 
-Shape legend: N rows (tokens of this step), B sequences that get a next token, n tokens of one sequence,
+Shape legend: N rows (tokens of this step), R rows after which a token may be drawn, n tokens of one sequence,
 D hidden, H query heads, G key/value heads, X heads of a projection, d head dimension, V vocabulary.
 """
 
@@ -51,7 +51,8 @@ class ModelRunner:
         """Compute some tokens and extend their caches.
 
         Returns:
-            Logits float32[B, V], a row for each chunk that reaches the end of its sequence, in order.
+            Logits float32[R, V]: for each chunk that reaches the end of its sequence, in order, a row after
+            its last known token and one after each drafted token.
         """
         weights, config = self._weights, self._config
         step = _Step(chunks, self._rotations)
@@ -66,7 +67,7 @@ class ModelRunner:
                 x_ND, activate(gate, config.activation).mul_(up), layer.down_XD, None, layer.down_norm_D
             )
         step.advance()
-        return normalize(x_ND[step.last_rows_B], config.rms_norm_eps) @ weights.head_DV
+        return normalize(x_ND[step.drawn_rows_R], config.rms_norm_eps) @ weights.head_DV
 
     def _attend(self, index: int, layer: PackedLayer, normed_ND: Tensor, step: "_Step") -> Tensor:
         """The heads' outputs, [N, H d], before the output projection."""
@@ -121,15 +122,15 @@ class _Step:
         self.num_singles = next((i for i, count in enumerate(self._counts) if count > 1), len(chunks))
         tokens: list[int] = []
         positions: list[int] = []
-        last_rows: list[int] = []
+        drawn_rows: list[int] = []
         for chunk, cache in zip(chunks, self._caches, strict=True):
-            start, end = cache.length, cache.length + chunk.num_tokens
-            tokens += chunk.sequence.tokens[start:end]
-            positions += range(start, end)
+            tokens += chunk.tokens
+            positions += range(cache.length, cache.length + chunk.num_tokens)
+            cache.expect_drafts(len(chunk.draft))
             if chunk.reaches_end:
-                last_rows.append(len(tokens) - 1)
+                drawn_rows += range(len(tokens) - len(chunk.draft) - 1, len(tokens))
         self.tokens_N = torch.tensor(tokens)
-        self.last_rows_B = torch.tensor(last_rows, dtype=torch.int64)
+        self.drawn_rows_R = torch.tensor(drawn_rows, dtype=torch.int64)
         positions_N = torch.tensor(positions)
         self.rotations = {
             is_full: Rotation(table.cos[positions_N].unsqueeze(1), table.sin[positions_N].unsqueeze(1))

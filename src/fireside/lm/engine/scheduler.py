@@ -1,9 +1,9 @@
 """Which tokens the next step computes.
 
 Running sequences advance by one token each; what is left of the step's budget reads prompts, the oldest
-first, in pieces where they are long. A request starts when the pool can hold it to its end, so that nothing
-that runs is ever stopped for lack of memory. A request that begins like one whose prompt is being read waits
-for it, and copies.
+first, in pieces where they are long; what is still left verifies guesses of the tokens to come. A request
+starts when the pool can hold it to its end, so that nothing that runs is ever stopped for lack of memory. A
+request that begins like one whose prompt is being read waits for it, and copies.
 """
 
 from collections import deque
@@ -21,15 +21,27 @@ __all__ = ["Chunk", "Scheduler"]
 
 
 class Chunk(NamedTuple):
-    """The next `num_tokens` tokens of a sequence."""
+    """The next tokens of a sequence, and a guess of those that are not drawn yet."""
 
     sequence: Sequence
-    num_tokens: int
+    num_known: int
+    draft: tuple[int, ...] = ()
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens that go through the model."""
+        return self.num_known + len(self.draft)
 
     @property
     def reaches_end(self) -> bool:
         """Whether a new token is drawn after these."""
-        return self.sequence.num_computed + self.num_tokens == len(self.sequence.tokens)
+        return self.sequence.num_computed + self.num_known == len(self.sequence.tokens)
+
+    @property
+    def tokens(self) -> list[int]:
+        """What goes through the model."""
+        start = self.sequence.num_computed
+        return [*self.sequence.tokens[start : start + self.num_known], *self.draft]
 
 
 class Scheduler:
@@ -73,14 +85,26 @@ class Scheduler:
     def schedule(self) -> list[Chunk]:
         """Admit what fits, and choose the tokens of one step; empty only when idle."""
         self._admit()
-        chunks = [Chunk(sequence, 1) for sequence in self.running if not sequence.is_reading]
-        budget = self._limits.max_batch_tokens - len(chunks)
+        singles = [Chunk(sequence, 1) for sequence in self.running if not sequence.is_reading]
+        prompts = []
+        budget = self._limits.max_batch_tokens - len(singles)
         for sequence in self.running:
             if sequence.is_reading and budget > 0:
                 count = min(len(sequence.tokens) - sequence.num_computed, budget)
-                chunks.append(Chunk(sequence, count))
+                prompts.append(Chunk(sequence, count))
                 budget -= count
-        return chunks
+        if self._limits.num_draft_tokens:
+            singles = self._draft(singles, budget)
+        return singles + prompts
+
+    def _draft(self, singles: list[Chunk], budget: int) -> list[Chunk]:
+        """Guess what comes next, as far as the budget goes; sequences without a guess come first."""
+        chunks = []
+        for chunk in singles:
+            draft = chunk.sequence.draft(min(self._limits.num_draft_tokens, budget))
+            budget -= len(draft)
+            chunks.append(chunk._replace(draft=draft))
+        return sorted(chunks, key=lambda chunk: bool(chunk.draft))
 
     def read(self, sequence: Sequence) -> None:
         """Note that a prompt has been read to its end: where windows will forget it, remember it now."""

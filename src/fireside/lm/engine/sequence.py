@@ -12,6 +12,7 @@ from fireside.lm.engine.grammar import GrammarState
 from fireside.lm.engine.kv_cache import KVCache
 from fireside.lm.engine.kv_pool import Lease
 from fireside.lm.engine.logit_changes import has_penalties
+from fireside.lm.engine.ngram_draft import draft_tokens
 from fireside.lm.engine.piece import Piece
 from fireside.lm.engine.stop_text import StopText, before_stop
 from fireside.lm.engine.token_counts import TokenCounts
@@ -97,6 +98,12 @@ class Sequence:
     def computed(self) -> npt.NDArray[np.int64]:
         """The tokens whose keys and values are known."""
         return self._token_array[: self.num_computed]
+
+    def draft(self, count: int) -> tuple[int, ...]:
+        """A guess of the next tokens, at most `count`; the last token before the end is never guessed."""
+        assert self.cache is not None
+        room = min(count, self.max_length - len(self.tokens) - 1, self.cache.most_drafted)
+        return draft_tokens(self._token_array[: len(self.tokens)], room)
 
     def next_uniform(self) -> float:
         """The random number in [0, 1) that decides the next token; the n-th token gets the n-th number."""

@@ -67,5 +67,13 @@ class _EngineCollector(Collector):
         }
         for name, (value, meaning) in gauges.items():
             yield GaugeMetricFamily(f"fireside_{name}", meaning, value=value)
-        computed = "Tokens that went through the model; those found in the prefix cache do not count."
-        yield CounterMetricFamily("fireside_computed_tokens", computed, value=load.num_computed_tokens)
+        counts = {
+            "computed_tokens": (
+                load.num_computed_tokens,
+                "Tokens that went through the model; those found in the prefix cache do not count.",
+            ),
+            "drafted_tokens": (load.num_drafted_tokens, "Guessed tokens that the model verified."),
+            "accepted_tokens": (load.num_accepted_tokens, "Guessed tokens that were drawn."),
+        }
+        for name, (value, meaning) in counts.items():
+            yield CounterMetricFamily(f"fireside_{name}", meaning, value=value)
