@@ -16,7 +16,7 @@ from fireside.ml.feature.imputer import surrogate_of
 from fireside.ml.linalg.vector_type import is_vector_like
 from fireside.ml.multi_column import column_pairs
 from fireside.ml.onnx.graph import ML_DOMAIN, Graph, Tensor
-from fireside.ml.onnx.inexpressible import inexpressible
+from fireside.ml.onnx.inexpressible import refuse_skip
 
 __all__ = [
     "binarizer",
@@ -148,9 +148,3 @@ def place_of_number(graph: Graph, value: Tensor, labels: list[float]) -> Tensor:
         "ReduceSum", graph.node("Mul", is_it, graph.row(np.arange(1, len(labels) + 1)))
     )
     return graph.node("Sub", place, graph.row([1.0]))
-
-
-def refuse_skip(stage: VectorAssembler | Bucketizer | StringIndexerModel) -> None:
-    """Raise where a stage leaves out rows: a graph answers as many as it is given."""
-    if stage.getHandleInvalid() == "skip":
-        raise inexpressible(stage, "handleInvalid='skip' leaves out rows", "use 'keep' or 'error'")

@@ -22,23 +22,29 @@ from fireside.ml.feature import (
     IDFModel,
     ImputerModel,
     IndexToString,
+    Interaction,
     MaxAbsScalerModel,
     MinMaxScalerModel,
     Normalizer,
     OneHotEncoderModel,
     PCAModel,
+    PolynomialExpansion,
     RobustScalerModel,
     StandardScalerModel,
     StringIndexerModel,
+    TargetEncoderModel,
     UnivariateFeatureSelectorModel,
     VarianceThresholdSelectorModel,
     VectorAssembler,
+    VectorIndexerModel,
     VectorSizeHint,
     VectorSlicer,
 )
-from fireside.ml.onnx import column_stages, model_stages, vector_stages
+from fireside.ml.feature.column_pruner import ColumnPruner
+from fireside.ml.feature.vector_attribute_rewriter import VectorAttributeRewriter
+from fireside.ml.onnx import category_stages, column_stages, model_stages, vector_stages
 from fireside.ml.onnx.graph import Graph
-from fireside.ml.onnx.inexpressible import inexpressible
+from fireside.ml.onnx.inexpressible import REASONS, inexpressible
 from fireside.ml.serving.stage_columns import (
     accepted_kinds,
     columns_made,
@@ -53,11 +59,13 @@ EXPORTERS: dict[type[Transformer], Callable[[Graph, Any, pa.Schema], None]] = {
     Binarizer: column_stages.binarizer,
     Bucketizer: column_stages.bucketizer,
     ChiSqSelectorModel: vector_stages.selector,
+    ColumnPruner: category_stages.column_pruner,
     DCT: vector_stages.cosine_transform,
     ElementwiseProduct: vector_stages.elementwise_product,
     IDFModel: vector_stages.idf,
     ImputerModel: column_stages.imputer,
     IndexToString: column_stages.index_to_string,
+    Interaction: category_stages.interaction,
     KMeansModel: model_stages.kmeans,
     MaxAbsScalerModel: vector_stages.max_abs_scaler,
     MinMaxScalerModel: vector_stages.min_max_scaler,
@@ -65,12 +73,16 @@ EXPORTERS: dict[type[Transformer], Callable[[Graph, Any, pa.Schema], None]] = {
     Normalizer: vector_stages.normalizer,
     OneHotEncoderModel: column_stages.one_hot_encoder,
     PCAModel: vector_stages.pca,
+    PolynomialExpansion: category_stages.polynomial_expansion,
     RobustScalerModel: vector_stages.robust_scaler,
     StandardScalerModel: vector_stages.standard_scaler,
     StringIndexerModel: column_stages.string_indexer,
+    TargetEncoderModel: category_stages.target_encoder,
     UnivariateFeatureSelectorModel: vector_stages.selector,
     VarianceThresholdSelectorModel: vector_stages.selector,
     VectorAssembler: column_stages.vector_assembler,
+    VectorAttributeRewriter: category_stages.vector_attribute_rewriter,
+    VectorIndexerModel: category_stages.vector_indexer,
     VectorSizeHint: vector_stages.vector_size_hint,
     VectorSlicer: vector_stages.vector_slicer,
 }
@@ -134,8 +146,8 @@ def export(
 
 def _expressible(stage: Any) -> Transformer:
     if type(stage) not in EXPORTERS:
-        known = ", ".join(sorted(kind.__name__ for kind in EXPORTERS))
-        raise inexpressible(stage, f"known are {known}", "export the stages after it, and run it before them")
+        why = REASONS.get(type(stage).__name__, "it is no stage of this package")
+        raise inexpressible(stage, why, "export the stages after it, and run it before them")
     assert isinstance(stage, Transformer)
     return stage
 

@@ -1,9 +1,29 @@
 """What ONNX cannot express."""
 
+from typing import Any
+
 from fireside.core.errors import InputError
 from fireside.ml.param.params import Params
 
-__all__ = ["inexpressible"]
+__all__ = ["REASONS", "inexpressible", "refuse_skip"]
+
+_HASHES = "it hashes strings, which ONNX has no operator for"
+_TEXT = "ONNX lower-cases as the machine that runs it does, and has no regular expressions to split with"
+_LISTS = "it makes lists of vectors, which no tensor holds"
+REASONS = {
+    "BucketedRandomProjectionLSHModel": _LISTS,
+    "CountVectorizerModel": "it reads lists of strings, which no tensor holds",
+    "FeatureHasher": _HASHES,
+    "HashingTF": _HASHES,
+    "MinHashLSHModel": _LISTS,
+    "NGram": "it reads lists of strings, which no tensor holds",
+    "RegexTokenizer": _TEXT,
+    "SQLTransformer": "it runs SQL",
+    "StopWordsRemover": "it reads lists of strings, which no tensor holds",
+    "Tokenizer": _TEXT,
+    "Word2VecModel": "it reads lists of strings, which no tensor holds",
+}
+"""Class of stage -> why it is never expressed."""
 
 
 def inexpressible(stage: Params, why: str, remedy: str) -> InputError:
@@ -16,3 +36,9 @@ def inexpressible(stage: Params, why: str, remedy: str) -> InputError:
     """
     kind = type(stage).__name__
     return InputError(f"{stage.uid} cannot be exported: ONNX cannot express {kind} here: {why}; {remedy}")
+
+
+def refuse_skip(stage: Any) -> None:
+    """Raise where a stage leaves out rows: a graph answers as many as it is given."""
+    if stage.getHandleInvalid() == "skip":
+        raise inexpressible(stage, "handleInvalid='skip' leaves out rows", "set it to another value")

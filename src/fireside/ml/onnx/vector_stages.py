@@ -20,7 +20,8 @@ from fireside.ml.feature import (
 )
 from fireside.ml.feature.selected_features import SelectorModel
 from fireside.ml.onnx.graph import Graph, Tensor
-from fireside.ml.onnx.inexpressible import inexpressible
+from fireside.ml.onnx.inexpressible import inexpressible, refuse_skip
+from fireside.ml.param.params import Params
 
 __all__ = [
     "cosine_transform",
@@ -33,6 +34,7 @@ __all__ = [
     "pca",
     "robust_scaler",
     "selector",
+    "size_of",
     "standard_scaler",
     "vector_size_hint",
     "vector_slicer",
@@ -110,13 +112,7 @@ def pca(graph: Graph, stage: PCAModel, schema: pa.Schema) -> None:
 def cosine_transform(graph: Graph, stage: DCT, schema: pa.Schema) -> None:
     """x times the matrix of the transform, which depends on the size."""
     fft = require("scipy.fft", extra="ml")
-    size = vector_size_of(schema.field(stage.getInputCol()))
-    if size is None:
-        raise inexpressible(
-            stage,
-            "its matrix depends on the size of the vectors",
-            "give a schema that tells it (VectorSizeHint)",
-        )
+    size = size_of(stage, schema, stage.getInputCol())
     transform = fft.idct if stage.getInverse() else fft.dct
     matrix = transform(np.eye(size), type=2, norm="ortho", axis=1)
     product = graph.node("MatMul", graph.numbers(stage.getInputCol()), graph.constant(matrix))
@@ -135,8 +131,21 @@ def selector(graph: Graph, stage: SelectorModel, schema: pa.Schema) -> None:
 
 def vector_size_hint(graph: Graph, stage: VectorSizeHint, schema: pa.Schema) -> None:
     """Nothing: a size is no part of a value."""
-    if stage.getHandleInvalid() == "skip":
-        raise inexpressible(stage, "handleInvalid='skip' leaves out rows", "use 'error' or 'optimistic'")
+    refuse_skip(stage)
+
+
+def size_of(stage: Params, schema: pa.Schema, column: str) -> int:
+    """The size of a column's vectors, on which the graph of a stage depends.
+
+    Raises:
+        InputError: the schema does not tell it.
+    """
+    size = vector_size_of(schema.field(column))
+    if size is None:
+        raise inexpressible(
+            stage, "it depends on the size of the vectors", "give a schema that tells it (VectorSizeHint)"
+        )
+    return size
 
 
 def norm(graph: Graph, x: Tensor, p: float) -> Tensor:
