@@ -8,6 +8,8 @@ are the same.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from fireside.compute.collective import Solo
 from fireside.compute.dataset import Dataset, DistributedDataset
 from fireside.compute.map_batches import function_name
@@ -28,6 +30,8 @@ def gang(dataset: Dataset, worker: Worker, *arguments: Any) -> dict[str, Any]:
         dataset: the rows. Each process sees its own as a `Dataset`; some may have none.
         worker: SPMD: every process runs the same statements and allreduces in the same order.
         arguments: passed on; on Spark they are shipped to the executors, as the worker itself is.
+
+    NaN and infinity go through a worker's arithmetic without warnings, which on a cluster nobody would see.
 
     Returns:
         What rank 0 returned: names to NumPy arrays or JSON values (tuples come back as lists).
@@ -50,7 +54,8 @@ def gang(dataset: Dataset, worker: Worker, *arguments: Any) -> dict[str, Any]:
         return dataset.gang(worker, arguments)
     name = function_name(worker)
     try:
-        result = worker(Solo(), dataset, *arguments)
+        with np.errstate(all="ignore"):
+            result = worker(Solo(), dataset, *arguments)
     except FiresideError:
         raise
     except Exception as error:

@@ -9,6 +9,7 @@ batch in the hands of each thread.
 from collections.abc import Iterator
 from typing import final
 
+import numpy as np
 import pyarrow as pa
 
 from fireside.compute.dataset import BatchFunction, Dataset, DistributedDataset
@@ -96,10 +97,13 @@ def apply_to_batch(
 ) -> Iterator[pa.RecordBatch]:
     """The batches that a function makes of one, checked against `schema`, empty ones left out.
 
+    NaN and infinity go through the function's arithmetic without warnings, which on a cluster nobody would see.
+
     Raises:
         SchemaError: the function returned another schema, or no record batch at all.
     """
-    result = function(batch)
+    with np.errstate(all="ignore"):
+        result = function(batch)
     for piece in (result,) if isinstance(result, pa.RecordBatch) else _iterate(function, result):
         if not isinstance(piece, pa.RecordBatch):
             raise _wrong_result(function, piece)

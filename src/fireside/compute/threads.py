@@ -9,6 +9,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 __all__ = ["map_in_order", "num_threads"]
@@ -30,7 +31,7 @@ def num_threads() -> int:
 def map_in_order(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """The results of a function, in the order of the items.
 
-    Each thread has one item in hand; the items are taken from their iterator by the caller's thread alone.
+    Each thread has one item in hand, and works in the caller's context (such as NumPy's `errstate`); the items are taken from their iterator by the caller's thread alone.
     A single item, or a single thread, starts no threads.
 
     Args:
@@ -51,7 +52,7 @@ def map_in_order(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
             for item in itertools.chain(first, waiting):
                 if len(running) == threads:
                     yield running.popleft().result()
-                running.append(pool.submit(function, item))
+                running.append(pool.submit(copy_context().run, function, item))
             while running:
                 yield running.popleft().result()
         finally:
