@@ -80,7 +80,7 @@ def run_map_sweep(
     *,
     seeds: Sequence[int],
     jobs: int = 1,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Train and measure what is still missing; yields every result, first those that were there.
 
@@ -90,8 +90,8 @@ def run_map_sweep(
         training: of every run.
         directory: takes the sweep.
         seeds: each has first weights and an order of the data of its own.
-        jobs: runs at the same time.
-        threads: of each run.
+        jobs: runs at the same time, each in a process of its own; a single one runs in this process.
+        threads: of each run; as torch has it if left out.
 
     Yields:
         `model`, `seed`, `layer_map`, `parameters`, `kv_bytes`, `tokens`, `flops`, `seconds`, `scores`.
@@ -99,12 +99,11 @@ def run_map_sweep(
     Raises:
         ConfigError: nothing to train, or a seed twice.
         ResumeError: `directory` holds another sweep.
-        FiresideError: a run failed; the others are finished first.
+        FiresideError: a run failed; those beside it are finished first.
     """
-    if not models or not seeds or jobs < 1 or threads < 1:
+    if not models or not seeds or jobs < 1:
         raise ConfigError(
-            f"a sweep of {len(models)} models, {len(seeds)} seeds, {jobs} jobs and {threads} threads: "
-            "give at least one of each"
+            f"a sweep of {len(models)} models, {len(seeds)} seeds and {jobs} jobs: give at least one of each"
         )
     if len(set(seeds)) < len(seeds):
         raise ConfigError(f"the seeds {', '.join(map(str, seeds))} are not all different")
@@ -126,6 +125,9 @@ def run_map_sweep(
     for run in runs:
         if run not in missing:
             yield msgspec.json.decode((run.directory / RESULT_FILE).read_bytes())
+    if jobs == 1:
+        yield from map(_train_and_measure, missing)
+        return
     failures: list[BaseException] = []
     # Fresh processes: torch's threads do not survive a fork.
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as processes:
@@ -154,11 +156,12 @@ class _Run:
     task: Task
     training: TrainingConfig
     directory: Path
-    threads: int
+    threads: int | None
 
 
 def _train_and_measure(run: _Run) -> dict[str, Any]:
-    torch.set_num_threads(run.threads)
+    if run.threads is not None:
+        torch.set_num_threads(run.threads)
     start = time.perf_counter()
     model = Transformer(run.shape, seed=RandomStreams(run.seed).integer("weights"))
     trainer = Trainer(model, run.task.source(run.seed), run.training, run.directory)

@@ -10,6 +10,7 @@ directory/
 """
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,7 +162,15 @@ def pareto(
         keep_checkpoints=1,
     )
     results = list(
-        run_map_sweep(models, task, training, directory / "sweep", seeds=settings.seeds, jobs=settings.jobs)
+        run_map_sweep(
+            models,
+            task,
+            training,
+            directory / "sweep",
+            seeds=settings.seeds,
+            jobs=settings.jobs,
+            threads=max(1, len(os.sched_getaffinity(0)) // settings.jobs) if settings.jobs > 1 else None,
+        )
     )
     rows = pareto_rows(results, baselines=baselines)
     report = {"settings": to_dict(settings), "rows": rows, "runs": results}
