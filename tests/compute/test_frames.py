@@ -130,8 +130,9 @@ def test_what_is_no_table_is_refused(source: object, message: str) -> None:
     ("source", "message"),
     [
         ({"a": [1, 2], "b": [1]}, "builtins.dict cannot be read as a table"),
-        ({"a": np.zeros((2, 2))}, "builtins.dict cannot be read as a table"),
-        ([{"a": 1}, {"a": "x"}], "builtins.list cannot be read as a table"),
+        ({"a": np.zeros((2, 2))}, "column 'a' cannot be made of its values"),
+        ([{"a": 1}, {"a": "x"}], "column 'a' cannot be made of its values: .*: give a list of one type"),
+        ({"a": [2**63]}, "column 'a' cannot be made of its values"),
         (pd.DataFrame({"mixed": [1, "x"]}), "pandas.*cannot be read as a table.*mixed"),
         (pa.table([[1], [2]], names=["a", "a"]), "column 'a' occurs 2 times"),
         (pd.Series([1, 2]), "cannot be read as a table|cannot make a data set"),

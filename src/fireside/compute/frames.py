@@ -112,11 +112,13 @@ def _to_table(source: Any) -> pa.Table:
         if _comes_from(source, "pandas") and hasattr(source, "columns"):
             return pa.Table.from_pandas(source, preserve_index=False)
         if isinstance(source, Mapping):
-            return pa.table(dict(source))
+            return _table_from_columns(source)
         if _is_list_of(source, (Mapping,)):
             return _table_from_rows(source)
         if hasattr(source, "__arrow_c_stream__") or isinstance(source, pa.RecordBatch):
             return pa.table(source)
+    except SchemaError:
+        raise
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise SchemaError(f"{_kind(source)} cannot be read as a table: {error}") from error
     if _comes_from(source, "polars") and hasattr(source, "collect"):
@@ -127,7 +129,24 @@ def _to_table(source: Any) -> pa.Table:
 def _table_from_rows(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Rows as a table; a key that a row lacks is null, in whichever row it occurs first."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    return pa.table({name: [row.get(name) for row in rows] for name in names})
+    return _table_from_columns({name: [row.get(name) for row in rows] for name in names})
+
+
+def _table_from_columns(columns: Mapping[str, Any]) -> pa.Table:
+    """Columns as a table.
+
+    Raises:
+        SchemaError: the values of one have no type in common, or it has another length than the others.
+    """
+    made = {}
+    for name, values in columns.items():
+        try:
+            made[name] = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values)
+        except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
+            raise SchemaError(
+                f"column {name!r} cannot be made of its values: {error}: give a list of one type"
+            ) from error
+    return pa.table(made)
 
 
 def _to_duckdb(original: Any, fireside_rows_to_return: pa.Table) -> Any:

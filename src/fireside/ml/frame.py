@@ -4,7 +4,7 @@ People put `DenseVector` and `SparseVector` objects into pandas columns and list
 objects there; between the stages there are only Arrow columns.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -110,7 +110,9 @@ def _pandas_column(values: Any) -> Any:
 
 def _first_present(values: Any) -> Any:
     """The first object of a column that is not missing, nor an empty list; `None` where there is none."""
-    if isinstance(values, pa.Array | pa.ChunkedArray) or str(getattr(values, "dtype", "object")) != "object":
+    if isinstance(values, pa.Array | pa.ChunkedArray) or not isinstance(values, Iterable):
+        return None
+    if str(getattr(values, "dtype", "object")) != "object":
         return None
     return next((value for value in values if value is not None and not _is_empty_list(value)), None)
 

@@ -92,11 +92,17 @@ def arrow_from_entries(entries: StoredEntries) -> pa.StructArray:
 
 
 def arrow_from_vectors(vectors: Iterable[Vector | None]) -> pa.StructArray:
-    """An Arrow column of vectors in the hand; `None` becomes null."""
+    """An Arrow column of vectors in the hand; `None` becomes null.
+
+    Raises:
+        InputError: something among them is no vector.
+    """
     return pa.array([None if vector is None else _struct(vector) for vector in vectors], VECTOR_TYPE)
 
 
 def _struct(vector: Vector) -> dict[str, Any]:
+    if not isinstance(vector, Vector):
+        raise InputError(f"a column of vectors holds {vector!r}: make it a vector, or None")
     indices, values = vector.active()
     if isinstance(vector, SparseVector):
         return {"type": SPARSE, "size": vector.size, "indices": indices, "values": values}

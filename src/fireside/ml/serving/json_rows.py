@@ -59,6 +59,8 @@ def _vector(name: str, given: dict[str, Any]) -> Any:
     are_lists = isinstance(indices, list) and isinstance(values, list)
     if not are_lists or type(size) is not int or not all(type(index) is int for index in indices):
         raise InputError(f"column {name!r}: a sparse vector has a whole size, and whole indices in a list")
+    if not 0 <= size < 1 << 31:
+        raise InputError(f"column {name!r}: the size of a vector is from 0 to {(1 << 31) - 1}, got {size}")
     if not all(type(value) in (int, float) for value in values):
         raise InputError(f"column {name!r}: the values of a sparse vector are numbers")
     try:

@@ -102,7 +102,8 @@ class Predictor:
         plan = self._plans.get(signature)
         if plan is None:
             plan = self._plan(given, signature)
-        found = plan(row)
+        with np.errstate(all="ignore"):
+            found = plan(row)
         if found is None:
             return None
         names = found if self._outputs is None else self._outputs
