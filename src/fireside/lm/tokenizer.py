@@ -6,18 +6,21 @@ special tokens unless the caller says so, so that a document that contains `<|im
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import tokenizers
-from tokenizers import decoders, models, pre_tokenizers, trainers
+from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 
 from fireside.core.atomic import write_bytes
 from fireside.core.errors import InputError
+from fireside.lm.byte_level_vocabulary import BYTE_OF, byte_level_backend, byte_level_from_gguf
 from fireside.lm.chat_template import ChatTemplate
 from fireside.lm.convert.gguf_file import GGUFFile
+from fireside.lm.sentencepiece_vocabulary import sentencepiece_backend
 
 __all__ = ["TextStream", "Tokenizer"]
 
@@ -26,8 +29,8 @@ SETTINGS_FILE = "tokenizer_config.json"
 _END_OF_TEXT = "<|endoftext|>"
 # Special tokens that end an answer in any vocabulary that has them, whatever its settings name as end.
 _END_TOKENS = (_END_OF_TEXT, "<|im_end|>", "<|eot_id|>", "<end_of_turn>", "</s>", "<eos>")
-_GGUF_CONTROL, _GGUF_USER_DEFINED = 3, 4
 _REPLACEMENT = "\ufffd"
+_SPELLED_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
 
 class Tokenizer:
@@ -41,6 +44,8 @@ class Tokenizer:
     Attributes:
         eos_id: id of `eos_token`.
         stop_ids: ids that end an answer; `eos_id` is one.
+        start_ids: ids that a text begins with where the model was taught so, such as Gemma's `<bos>`; chat
+            templates write them themselves.
         chat_template: how conversations are written, or `None`.
 
     >>> tokenizer = Tokenizer.train_bpe(["low lower lowest 42"], vocab_size=300)
@@ -61,12 +66,17 @@ class Tokenizer:
         # The library otherwise finds special tokens in any text it is given.
         backend.encode_special_tokens = True
         self._is_byte_level = isinstance(backend.decoder, decoders.ByteLevel)
+        self._spells_bytes = bool(getattr(backend.model, "byte_fallback", False))
         self.eos_token = eos_token
         self.eos_id: int = eos_id
         self.stop_ids = frozenset(
             {eos_id} | {self._special_ids[name] for name in _END_TOKENS if name in self._special_ids}
         )
-        self.chat_template = None if chat_template is None else ChatTemplate(chat_template, eos_token)
+        self.start_ids: tuple[int, ...] = tuple(backend.encode("", add_special_tokens=True).ids)
+        start = "".join(backend.id_to_token(token) or "" for token in self.start_ids)
+        self.chat_template = (
+            None if chat_template is None else ChatTemplate(chat_template, eos_token, bos_token=start)
+        )
 
     @property
     def vocab_size(self) -> int:
@@ -109,15 +119,13 @@ class Tokenizer:
         b'a'
         """
         name = self._backend.id_to_token(token)
+        if self._spells_bytes and name is not None and name not in self._special_ids:
+            byte = _SPELLED_BYTE.fullmatch(name)
+            return bytes([int(byte[1], 16)]) if byte else name.replace("\u2581", " ").encode()
         # Tokens that were added by hand may have other letters: they are text.
-        if (
-            name is None
-            or name in self._special_ids
-            or not self._is_byte_level
-            or set(name) - _BYTE_OF.keys()
-        ):
+        if name is None or name in self._special_ids or not self._is_byte_level or set(name) - BYTE_OF.keys():
             return self.decode([token], skip_special=False).encode()
-        return bytes(_BYTE_OF[letter] for letter in name)
+        return bytes(BYTE_OF[letter] for letter in name)
 
     def save(self, directory: str | os.PathLike[str]) -> None:
         """Write `tokenizer.json` and `tokenizer_config.json`, as Hugging Face names and understands them."""
@@ -160,32 +168,27 @@ class Tokenizer:
 
     @classmethod
     def from_gguf(cls, file: GGUFFile) -> "Tokenizer":
-        """The byte-level BPE vocabulary inside a GGUF file.
+        """The vocabulary inside a GGUF file: byte-level, or SentencePiece's as Gemma has it.
 
         Raises:
             InputError: another kind of vocabulary, or an unknown way of splitting words.
         """
         data = file.metadata
         kind, split = data.get("tokenizer.ggml.model"), data.get("tokenizer.ggml.pre", "default")
-        if kind != "gpt2" or split not in ("smollm", "gpt-2", "default"):
+        if kind == "gpt2" and split in ("smollm", "gpt-2", "default"):
+            backend = byte_level_from_gguf(data, digits_alone=split == "smollm")
+        elif kind == "llama" and data.get("tokenizer.ggml.add_space_prefix") is False:
+            backend = sentencepiece_backend(data["tokenizer.ggml.tokens"], data["tokenizer.ggml.token_type"])
+        else:
             raise InputError(
-                f"{file.path} has a {kind!r} vocabulary with {split!r} word splitting: "
-                "'gpt2' with 'smollm', 'gpt-2' or 'default' can be read"
+                f"{file.path} has a {kind!r} vocabulary with {split!r} word splitting: 'gpt2' with 'smollm', "
+                "'gpt-2' or 'default' can be read, and 'llama' without a space before the text (Gemma)"
             )
         tokens: list[str] = data["tokenizer.ggml.tokens"]
-        types: list[int] = data.get("tokenizer.ggml.token_type", [1] * len(tokens))
-        merges = [tuple(merge.split(" ", 1)) for merge in data["tokenizer.ggml.merges"]]
-        backend = _byte_level_backend(
-            models.BPE(vocab={token: id for id, token in enumerate(tokens)}, merges=merges),
-            digits_alone=split == "smollm",
-        )
-        for wanted, special in ((_GGUF_CONTROL, True), (_GGUF_USER_DEFINED, False)):
-            backend.add_tokens(
-                [
-                    tokenizers.AddedToken(token, special=special, normalized=False)
-                    for token, type_id in zip(tokens, types, strict=True)
-                    if type_id == wanted
-                ]
+        if data.get("tokenizer.ggml.add_bos_token", False):
+            start = data["tokenizer.ggml.bos_token_id"]
+            backend.post_processor = processors.TemplateProcessing(
+                single=f"{tokens[start]} $A", special_tokens=[(tokens[start], start)]
             )
         eos_token = tokens[data["tokenizer.ggml.eos_token_id"]]
         return cls(backend, eos_token=eos_token, chat_template=data.get("tokenizer.chat_template"))
@@ -204,7 +207,7 @@ class Tokenizer:
         """
         if vocab_size < 257:
             raise InputError(f"a byte-level vocabulary has at least 257 tokens, got {vocab_size}")
-        backend = _byte_level_backend(models.BPE(), digits_alone=True)
+        backend = byte_level_backend(models.BPE(), digits_alone=True)
         trainer = trainers.BpeTrainer(
             vocab_size=vocab_size,
             special_tokens=[_END_OF_TEXT],
@@ -213,16 +216,6 @@ class Tokenizer:
         )
         backend.train_from_iterator(texts, trainer)
         return cls(backend, eos_token=_END_OF_TEXT)
-
-
-def _letters_of_bytes() -> dict[str, int]:
-    """GPT-2's letters for bytes: printable ones stand for themselves, the others come after U+00FF."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(others)}
-
-
-_BYTE_OF = _letters_of_bytes()
 
 
 class TextStream:
@@ -249,9 +242,13 @@ class TextStream:
         if text.endswith(_REPLACEMENT):
             return ""
         new = text[self._given :]
-        # The last token stays as context: some vocabularies decode a first token differently.
-        self._pending = [token]
-        self._given = len(self._tokenizer.decode(self._pending))
+        # The last token stays as context: some vocabularies decode a first token differently. Where it is
+        # but the end of a character, so does what comes before it.
+        last = self._tokenizer.decode([token])
+        if last.endswith(_REPLACEMENT):
+            self._given = len(text)
+        else:
+            self._pending, self._given = [token], len(last)
         return new
 
     def finish(self) -> str:
@@ -259,16 +256,3 @@ class TextStream:
         text = self._tokenizer.decode(self._pending)[self._given :]
         self._pending, self._given = [], 0
         return text
-
-
-def _byte_level_backend(model: models.Model, *, digits_alone: bool) -> tokenizers.Tokenizer:
-    """GPT-2's bytes and word splitting; `smollm` vocabularies first set every digit apart."""
-    backend = tokenizers.Tokenizer(model)
-    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
-    backend.pre_tokenizer = (
-        pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level])
-        if digits_alone
-        else byte_level
-    )
-    backend.decoder = decoders.ByteLevel()
-    return backend

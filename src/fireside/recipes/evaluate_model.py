@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from fireside.core.config import config, to_dict
 from fireside.core.errors import ConfigError, InputError
@@ -199,7 +200,11 @@ def evaluate_perplexity(
 
     Bits per byte can be compared between models of different vocabularies, the others cannot.
     """
-    rows = token_rows(tokenizer, texts, min(sequence_length, model.config.context_length))
+    start = np.array(tokenizer.start_ids, dtype=np.int32)
+    room = model.config.context_length - len(start)
+    rows = token_rows(tokenizer, texts, min(sequence_length, room))
+    # What a model expects before any text stands before every row, or its first words would surprise it.
+    rows = np.concatenate([np.tile(start, (len(rows), 1)), rows], axis=1)
     loss = held_out_loss(model, [rows_batch(row[None]) for row in rows])
     num_bytes = sum(len(tokenizer.decode(row[1:]).encode()) for row in rows.tolist())
     return {

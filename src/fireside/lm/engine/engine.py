@@ -219,7 +219,7 @@ class Engine:
             As `sample` and `chat_tokens`.
         """
         tokens = (
-            tuple(self._tokenizer.encode(prompt))
+            (*self._tokenizer.start_ids, *self._tokenizer.encode(prompt))
             if isinstance(prompt, str)
             else self.chat_tokens(prompt, first=True)
         )

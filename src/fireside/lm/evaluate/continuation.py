@@ -47,7 +47,8 @@ def continuation_scores(
 ) -> list[ContinuationScore]:
     """The score of each (context, continuation), in their order.
 
-    A context too long for the model loses its beginning. An empty one is the token that ends a text.
+    A context too long for the model loses its beginning. An empty one is the token that ends a text, where
+    the tokenizer has none to begin one with.
 
     Args:
         model: left as it is; its training continues bit for bit.
@@ -93,7 +94,8 @@ def _sequences(
                 f"reads {context_length}: give text, but not more than that"
             )
         # The last token is predicted and never read, so one more than the context's length fits.
-        tokens = [tokenizer.eos_id, *whole] if num_shared == 0 else whole
+        first = (tokenizer.eos_id,) if num_shared == 0 else ()
+        tokens = [*(tokenizer.start_ids or first), *whole]
         sequences.append((tokens[-context_length - 1 :], num_counted))
     return sequences
 

@@ -84,7 +84,8 @@ def _prompts(asked: CompletionRequest) -> list[str | list[int]]:
 
 
 def _tokens(tokenizer: Tokenizer, prompt: str | list[int]) -> tuple[int, ...]:
-    return tuple(tokenizer.encode(prompt) if isinstance(prompt, str) else prompt)
+    """Text begins as the model was taught; token ids are taken as they are."""
+    return (*tokenizer.start_ids, *tokenizer.encode(prompt)) if isinstance(prompt, str) else tuple(prompt)
 
 
 def _refuse_what_is_not_done(asked: CompletionRequest) -> None:

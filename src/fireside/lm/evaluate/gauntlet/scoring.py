@@ -140,7 +140,7 @@ def _generated_right(
     answers = [answer for _, item in items for answer in item.answers]
     room = max(len(tokens) for tokens in tokenizer.encode_batch(answers)) + _EXTRA_TOKENS
     params = SamplingParams(max_tokens=room, temperature=0.0, stop=("\n",))
-    prompts = [tuple(tokenizer.encode(shot + item.context)) for shot, item in items]
+    prompts = [(*tokenizer.start_ids, *tokenizer.encode(shot + item.context)) for shot, item in items]
     samples = sampler.sample([SampleRequest(prompt, params) for prompt in prompts])
     return [
         begins_with_an_answer(sample.text, item.answers)

@@ -31,7 +31,7 @@ def text_prompting(tokenizer: Tokenizer) -> Prompting:
     """
 
     def tokens(prompt: str, answer_prefix: str) -> tuple[int, ...]:
-        return tuple(tokenizer.encode(prompt + answer_prefix))
+        return (*tokenizer.start_ids, *tokenizer.encode(prompt + answer_prefix))
 
     return Prompting(tokens, lambda prompt, answer_prefix: len(tokens(prompt, answer_prefix)))
 
