@@ -6,6 +6,8 @@ import typer
 
 from fireside.cli.lm_convert import convert
 from fireside.cli.lm_eval import compare, evaluate
+from fireside.cli.lm_pareto import pareto
+from fireside.cli.lm_train import train
 
 __all__ = ["lm"]
 
@@ -14,9 +16,11 @@ lm = typer.Typer(
     help="Language models with sliding windows and shared keys and values.",
     no_args_is_help=True,
 )
+lm.command("train")(train)
 lm.command("convert")(convert)
 lm.command("eval")(evaluate)
 lm.command("compare")(compare)
+lm.command("pareto")(pareto)
 
 
 @lm.command("plan")

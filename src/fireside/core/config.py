@@ -7,7 +7,7 @@ does not know, so that a misspelt setting is an error and not a default.
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, TypeVar, dataclass_transform, get_args, get_origin
 
 import msgspec
 
@@ -83,3 +83,8 @@ def refuse_unknown(cls: type, mapping: Mapping[str, Any]) -> None:
         kind = known[name]
         if isinstance(value, Mapping) and isinstance(kind, type) and is_dataclass(kind):
             refuse_unknown(kind, value)
+        if isinstance(value, list) and get_origin(kind) is list:
+            (item,) = get_args(kind)
+            for one in value if is_dataclass(item) else ():
+                if isinstance(one, Mapping):
+                    refuse_unknown(item, one)
