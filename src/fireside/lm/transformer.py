@@ -19,6 +19,7 @@ from fireside.core.errors import CheckpointError
 from fireside.lm.attention import KeysValues, SelfAttention
 from fireside.lm.config import ModelConfig
 from fireside.lm.feed_forward import FeedForward
+from fireside.lm.finite_weights import check_finite
 from fireside.lm.norm import RMSNorm
 from fireside.lm.rotary import Rotation, rotation
 
@@ -90,13 +91,15 @@ class Transformer(nn.Module):
         """A model around existing tensors, which are used as they are and not copied.
 
         Raises:
-            CheckpointError: a tensor is missing, superfluous, or of another shape; the message names it.
+            CheckpointError: a tensor is missing, superfluous, of another shape, or holds NaN or infinity; the
+                message names it.
         """
         model = cls.__new__(cls)
         nn.Module.__init__(model)
         with torch.device("meta"):
             model._build(config)
         _check_weights({name: tuple(p.shape) for name, p in model.state_dict().items()}, weights)
+        check_finite(weights.items())
         model.load_state_dict(dict(weights), assign=True)
         return model
 

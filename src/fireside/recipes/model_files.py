@@ -9,6 +9,7 @@ from fireside.lm.config import ModelConfig
 from fireside.lm.convert.gguf import find_smollm2, load_gguf
 from fireside.lm.convert.gguf_file import GGUFFile
 from fireside.lm.convert.hugging_face import load_hugging_face
+from fireside.lm.finite_weights import check_finite
 from fireside.lm.tokenizer import Tokenizer
 from fireside.lm.training_checkpoint import load_weights, read_state
 from fireside.lm.transformer import Transformer
@@ -49,6 +50,7 @@ def load_model(path: Path | None) -> tuple[Transformer, Tokenizer]:
         tokenizer = run_of_checkpoint(path).tokenizer
         model = Transformer(from_dict(ModelConfig, read_state(path).model), seed=0)
         load_weights(model, path)
+        check_finite(model.named_parameters())
         return model, tokenizer
     return load_hugging_face(path)
 

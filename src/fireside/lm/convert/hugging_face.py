@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from fireside.core.checkpoint import MANIFEST, verify, writing
+from fireside.core.config import from_dict, to_dict
 from fireside.core.errors import CheckpointError, CorruptFileError, InputError
 from fireside.lm.config import ModelConfig
 from fireside.lm.convert.family import Family
@@ -92,9 +93,14 @@ def save_hugging_face(path: str | os.PathLike[str], model: Transformer, tokenize
 
 def _config_from(family: Family, data: Mapping[str, Any], path: Path) -> ModelConfig:
     try:
-        return family.config_from(data)
+        # Once more through a dictionary: that checks types.
+        return from_dict(ModelConfig, to_dict(family.config_from(data)))
     except KeyError as error:
         raise InputError(f"{path / _CONFIG} lacks {error.args[0]!r}") from error
+    except TypeError as error:
+        raise InputError(
+            f"{path / _CONFIG} has a value of the wrong type ({error}): fetch it again"
+        ) from error
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
