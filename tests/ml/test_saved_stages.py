@@ -189,6 +189,12 @@ def rewrite(path: Path, **changes: Any) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
+def rewrite_data(directory: Path, column: str, value: Any) -> None:
+    table = pq.read_table(part(directory, "data"))
+    place = table.column_names.index(column)
+    pq.write_table(table.set_column(place, column, pa.array([value])), part(directory, "data"))
+
+
 @pytest.mark.parametrize(
     ("damage", "error", "message"),
     [
@@ -212,6 +218,27 @@ def rewrite(path: Path, **changes: Any) -> None:
             CorruptFileError,
             "has no column 'docFreq', only idf",
         ),
+        (
+            lambda d: rewrite_data(d, "idf", None),
+            CorruptFileError,
+            r"part-.*parquet has a column 'idf' that cannot be used \(a value is null\)",
+        ),
+        (
+            lambda d: rewrite_data(d, "idf", "text"),
+            CorruptFileError,
+            r"part-.*parquet has a column 'idf' that cannot be used",
+        ),
+        (
+            lambda d: pq.write_table(pq.read_table(part(d, "data")).slice(0, 0), part(d, "data")),
+            CorruptFileError,
+            r"holds a IDFModel that cannot be used \(its data must be 1 row, found 0\)",
+        ),
+        (
+            lambda d: (part(d, "metadata").unlink(), (d / "metadata" / "part-0.txt").mkdir()),
+            CorruptFileError,
+            r"part-0\.txt cannot be read",
+        ),
+        (lambda d: part(d, "metadata").write_text("[" * 9000), CorruptFileError, "cannot be read"),
         (
             lambda d: rewrite(part(d, "metadata"), sparkVersion="5.0.0"),
             CheckpointError,
@@ -245,6 +272,27 @@ def test_a_damaged_directory_is_named_and_refused(tmp_path, damage, error, messa
     with pytest.raises(error, match=message) as caught:
         IDFModel.load(directory)
     assert str(directory) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if " " not in name])
+def test_damaged_data_of_any_class_are_refused_by_the_name_of_their_file(name, tmp_path):
+    model = CASES[name].fitted(CASES[name].frame)
+    model.save(tmp_path / "model")
+    for path in (tmp_path / "model").rglob("*.parquet"):
+        whole = path.read_bytes()
+        table = pq.read_table(path)
+        for place, field in enumerate(table.schema):
+            for damaged in (pa.nulls(len(table), field.type), pa.array([{"odd": 1}] * len(table))):
+                pq.write_table(table.set_column(place, field.name, damaged), path)
+                if len(table):
+                    with pytest.raises(CorruptFileError) as caught:
+                        type(model).load(tmp_path / "model")
+                    assert str(path.parent.parent) in str(caught.value)
+        path.write_bytes(whole[:-9])
+        with pytest.raises(CorruptFileError, match="cannot be read"):
+            type(model).load(tmp_path / "model")
+        path.write_bytes(whole)
+    assert type(model).load(tmp_path / "model").uid == model.uid
 
 
 def test_a_missing_stage_of_a_pipeline_is_named(tmp_path):

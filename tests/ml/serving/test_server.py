@@ -208,6 +208,15 @@ def test_json_has_no_nan_so_it_is_null():
     assert read_rows(b'{"a": {"other": 1}}') == {"a": {"other": 1}}
 
 
+def test_columns_that_no_stage_reads_can_be_answered_and_unknown_ones_are_named(model):
+    served = TestClient(make_app(model, PredictionServerConfig(outputs=("id", "prediction"))))
+    rows = [{"id": "ü", "text": "fire"}, {"id": None, "text": "law"}]
+    assert [row["id"] for row in served.post("/predict", json=rows).json()] == ["ü", None]
+    answer = served.post("/predict", json={"ident": 1, "text": "fire"})
+    assert answer.status_code == 422
+    assert "no column 'id'; did you mean 'ident'" in error_of(answer)
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "example.com"])
 def test_other_machines_need_a_key(host):
     with pytest.raises(ConfigError, match="can be reached from other machines"):

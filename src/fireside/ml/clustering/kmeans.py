@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fireside.compute import Dataset, gang
-from fireside.core.errors import CorruptFileError, InputError
+from fireside.core.errors import InputError
 from fireside.ml.attributes import nominal_field
 from fireside.ml.base import Estimator, Model
 from fireside.ml.clustering.matrix import nearest_centres
@@ -200,5 +200,5 @@ class KMeansModel(RowTransform, KMeansParams, Model):
     def _from_rows(cls, rows: Sequence[Mapping[str, Any]]) -> Self:
         ordered = sorted(rows, key=lambda row: int(row["clusterIdx"]))
         if not ordered:
-            raise CorruptFileError("the data of a KMeansModel hold no centre")
+            raise InputError("its data hold no centre")
         return cls(np.stack([row["clusterCenter"].toArray() for row in ordered]))

@@ -61,6 +61,8 @@ class MinHashLSHModel(LSHModel):
     def __init__(self, randCoefficients: Sequence[int]) -> None:
         super().__init__()
         self.randCoefficients = list(randCoefficients)
+        if len(self.randCoefficients) % 2:
+            raise InputError(f"{len(self.randCoefficients)} coefficients are not two for each hash table")
 
     def __repr__(self) -> str:
         return f"MinHashLSHModel: uid={self.uid}, numHashTables={self.getNumHashTables()}"

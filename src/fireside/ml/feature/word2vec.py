@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fireside.compute import Collective, Dataset, gang
-from fireside.core.errors import CorruptFileError, InputError
+from fireside.core.errors import InputError
 from fireside.core.extras import require
 from fireside.ml.attributes import vector_field_of
 from fireside.ml.base import Estimator, Model
@@ -194,7 +194,7 @@ class Word2VecModel(RowTransform, Word2VecParams, Model):
     @classmethod
     def _from_rows(cls, rows: Sequence[Mapping[str, Any]]) -> Self:
         if not rows:
-            raise CorruptFileError("the data of a Word2VecModel hold no word")
+            raise InputError("its data hold no word")
         return cls([row["word"] for row in rows], np.array([row["vector"] for row in rows], np.float32))
 
 

@@ -78,7 +78,7 @@ def read_metadata(directory: Path) -> Metadata:
         known = set(Metadata.__struct_encode_fields__) - {"extra"}
         extra = {key: fields.pop(key) for key in list(fields) if key not in known}
         metadata = msgspec.convert({**fields, "extra": extra}, Metadata)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
         raise CorruptFileError(f"{path} cannot be read ({error}): save the stage again") from error
     if _major(metadata.sparkVersion) > _major(SPARK_VERSION):
         raise CheckpointError(

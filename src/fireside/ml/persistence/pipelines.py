@@ -40,7 +40,7 @@ def read_stages(directory: Path, metadata: Metadata) -> list[Any]:
         CorruptFileError: the metadata name no stages.
     """
     uids = metadata.paramMap.get("stageUids")
-    if not isinstance(uids, list) or not all(isinstance(uid, str) for uid in uids):
+    if not isinstance(uids, list) or not all(isinstance(uid, str) and "/" not in uid for uid in uids):
         raise CorruptFileError(f"{directory / 'metadata'} names no stages: save the pipeline again")
     return [load_stage(stage_directory(directory, place, uids)) for place in range(len(uids))]
 

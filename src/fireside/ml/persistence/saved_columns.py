@@ -51,7 +51,7 @@ class SavedColumns:
         """The rows that lie in a directory.
 
         Raises:
-            CorruptFileError: a file cannot be read, or lacks a column.
+            CorruptFileError: a file cannot be read, lacks a column, or has one of other values.
         """
         rows: list[dict[str, Any]] = []
         for path in part_files(directory, ".parquet"):
@@ -67,10 +67,20 @@ class SavedColumns:
                     f"{path} has no column {missing[0]!r}, only {', '.join(table.column_names)}: "
                     "it was written by another version, or for another class"
                 )
-            columns = {
-                name: kind.decode(table[name].combine_chunks().cast(kind.arrow))
-                for name, kind in self.columns.items()
-            }
+            columns = {name: _decoded(path, table, name, kind) for name, kind in self.columns.items()}
             names = list(columns)
             rows += [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
         return rows
+
+
+def _decoded(path: Path, table: pa.Table, name: str, kind: ColumnKind) -> Sequence[Any]:
+    """The values of a column of a file."""
+    try:
+        column = table[name].combine_chunks().cast(kind.arrow)
+        if column.null_count:
+            raise ValueError("a value is null")
+        return kind.decode(column)
+    except (pa.ArrowException, LookupError, OverflowError, TypeError, ValueError) as error:
+        raise CorruptFileError(
+            f"{path} has a column {name!r} that cannot be used ({error}): save the model again"
+        ) from error

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from fireside.core.atomic import disk_full_is_clear, sync_directory
-from fireside.core.errors import CheckpointError, CorruptFileError
+from fireside.core.errors import CheckpointError, CorruptFileError, FiresideError, InputError
 from fireside.ml.param.params import Params
 from fireside.ml.persistence.metadata import Metadata, read_metadata, write_metadata
 from fireside.ml.persistence.saved_columns import SavedColumns
@@ -60,7 +60,7 @@ class Saveable(Params):
     def _from_rows(cls, rows: Sequence[Mapping[str, Any]]) -> Self:
         """The model that the rows describe."""
         if len(rows) != 1:
-            raise CorruptFileError(f"the data of a {cls.__name__} must be 1 row, found {len(rows)}")
+            raise InputError(f"its data must be 1 row, found {len(rows)}")
         return cls(**rows[0])
 
     def _write_to(self, directory: Path) -> None:
@@ -163,7 +163,14 @@ def load_stage(directory: Path) -> Saveable:
         raise CheckpointError(f"{directory} cannot be loaded: {error}") from error
     if not issubclass(cls, Saveable):
         raise CheckpointError(f"{directory} names {metadata.class_name}, which is not a stage")
-    return cls._read_from(directory, metadata)
+    try:
+        return cls._read_from(directory, metadata)
+    except CheckpointError:
+        raise
+    except (FiresideError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise CorruptFileError(
+            f"{directory} holds a {cls.__name__} that cannot be used ({error}): save it again"
+        ) from error
 
 
 def _put_in_place(temporary: Path, target: Path) -> None:

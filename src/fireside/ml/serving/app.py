@@ -19,7 +19,7 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -157,6 +157,11 @@ class PredictionServer:
                             f"the body is larger than {limit} bytes: send fewer rows",
                             {"Connection": "close"},
                         )
+        except ClientDisconnect:
+            # Nobody reads the answer; the counts tell of it.
+            raise HTTPException(400, "the client left before its body had arrived") from None
+        except asyncio.CancelledError:
+            raise HTTPException(503, "the server stops: ask again", {"Connection": "close"}) from None
         except TimeoutError:
             message = f"the body has not arrived in {self._limits.body_timeout_s:g} seconds"
             raise HTTPException(408, message) from None

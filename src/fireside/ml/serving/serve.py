@@ -11,6 +11,9 @@ __all__ = ["serve"]
 
 logger = logging.getLogger(__name__)
 
+GRACE_S = 5
+"""Seconds that requests have to end in when the server is told to stop."""
+
 
 def serve(directory: Path, *, host: str, port: int, limits: PredictionServerConfig) -> None:
     """Serve what lies in a directory.
@@ -33,4 +36,12 @@ def serve(directory: Path, *, host: str, port: int, limits: PredictionServerConf
     from fireside.ml.serving.app import make_app
 
     app = make_app(load_transformer(directory), limits)
-    uvicorn.run(app, host=host, port=port, log_level="info", access_log=False, server_header=False)
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        log_level="info",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
