@@ -212,9 +212,9 @@ def test_columns_that_no_stage_reads_can_be_answered_and_unknown_ones_are_named(
     served = TestClient(make_app(model, PredictionServerConfig(outputs=("id", "prediction"))))
     rows = [{"id": "ü", "text": "fire"}, {"id": None, "text": "law"}]
     assert [row["id"] for row in served.post("/predict", json=rows).json()] == ["ü", None]
-    answer = served.post("/predict", json={"ident": 1, "text": "fire"})
+    answer = served.post("/predict", json={"idd": 1, "text": "fire"})
     assert answer.status_code == 422
-    assert "no column 'id'; did you mean 'ident'" in error_of(answer)
+    assert "no column 'id'; did you mean 'idd'" in error_of(answer)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "example.com"])
