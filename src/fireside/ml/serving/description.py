@@ -11,6 +11,7 @@ from fireside.ml.linalg import Matrix, Vector
 from fireside.ml.persistence.saving import load_stage
 from fireside.ml.pipeline import Pipeline, PipelineModel
 from fireside.ml.serving.stage_columns import columns_made, columns_read
+from fireside.ml.tuning import CrossValidatorModel, TrainValidationSplitModel
 
 __all__ = ["StageDescription", "describe", "load_any", "load_transformer"]
 
@@ -67,10 +68,10 @@ def load_transformer(directory: Path) -> Transformer:
 
 
 def describe(stage: PipelineStage, directory: Path | None = None) -> list[StageDescription]:
-    """The stages of a pipeline, or the one stage.
+    """The stages of a pipeline, those of a chosen model, or the one stage.
 
     Args:
-        stage: a pipeline, its model, or a stage.
+        stage: a pipeline, its model, a model of tuning, or a stage.
         directory: where it was loaded from.
 
     >>> from fireside.ml.feature import Tokenizer
@@ -83,6 +84,9 @@ def describe(stage: PipelineStage, directory: Path | None = None) -> list[StageD
             inner: Sequence[PipelineStage] = stage.stages
         case Pipeline():
             inner = stage.getStages()
+        case CrossValidatorModel() | TrainValidationSplitModel():
+            best = stage.bestModel
+            return describe(best, None if directory is None else directory / "bestModel")
         case _:
             return [_describe_one(stage, directory)]
     folders: list[Path | None] = [None] * len(inner)

@@ -12,6 +12,7 @@ from fireside.core.errors import InputError
 from fireside.ml.base import PipelineStage, Transformer
 from fireside.ml.feature import RFormulaModel
 from fireside.ml.pipeline import Pipeline, PipelineModel
+from fireside.ml.tuning import CrossValidatorModel, TrainValidationSplitModel
 
 __all__ = ["Columns", "accepted_kinds", "columns_made", "columns_of", "columns_read", "stages_of"]
 
@@ -50,7 +51,7 @@ class Columns:
 
 
 def stages_of(model: PipelineStage) -> list[PipelineStage]:
-    """The stages of a pipeline, those of pipelines in it too; a stage alone is its own."""
+    """The stages of a pipeline or of a chosen model, and of those in it; a stage alone is its own."""
     inner: list[PipelineStage]
     match model:
         case PipelineModel():
@@ -59,6 +60,8 @@ def stages_of(model: PipelineStage) -> list[PipelineStage]:
             inner = model.getStages()
         case RFormulaModel():
             inner = list(model.pipelineModel.stages)
+        case CrossValidatorModel() | TrainValidationSplitModel():
+            inner = [model.bestModel]
         case _:
             return [model]
     return [stage for one in inner for stage in stages_of(one)]

@@ -15,6 +15,7 @@ from fireside.ml.param import Getter, Param, ParamMap, Params, param
 from fireside.ml.param.shared import HasSeed
 from fireside.ml.persistence.metadata import Metadata, from_json, to_json, write_metadata
 from fireside.ml.persistence.saving import Saveable, load_stage
+from fireside.ml.row_function import RowFunction
 from fireside.ml.spark_name import spark_class_name
 
 __all__ = ["ValidatedModel", "ValidatorParams", "read_metrics"]
@@ -124,6 +125,11 @@ class ValidatedModel(ValidatorParams, Model):
 
     def _transform(self, dataset: Any) -> Any:
         return self.bestModel._transform(dataset)
+
+    def _row_function(self, schema: pa.Schema) -> RowFunction:
+        from fireside.ml.serving.compiled import compile_stage
+
+        return compile_stage(self.bestModel, schema)
 
     def copy(self, extra: ParamMap | None = None) -> Self:
         """A copy, with copies of all models; `extra` may name params of the best one."""
