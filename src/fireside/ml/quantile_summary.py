@@ -12,15 +12,16 @@ but which of the numbers there is found depends on how the rows are divided, as 
 Shapes: S samples, N numbers, P probabilities.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from fireside.compute import Collective
+from fireside.compute.threads import map_in_order
 
-__all__ = ["QuantileSummary", "merge_summaries"]
+__all__ = ["QuantileSummary", "insert_columns", "merge_summaries"]
 
 FloatArray = npt.NDArray[np.float64]
 CountArray = npt.NDArray[np.int64]
@@ -58,7 +59,8 @@ class QuantileSummary:
 
     def insert(self, numbers: FloatArray) -> None:
         """Take in float64[N], in their order; NaN is left out."""
-        numbers = numbers[~np.isnan(numbers)]
+        if (missing := np.isnan(numbers)).any():
+            numbers = numbers[~missing]
         while len(numbers):
             taken = numbers[: HEAD - self._waiting]
             # A copy, since the numbers may be a view of a batch that would stay in memory.
@@ -126,24 +128,31 @@ class QuantileSummary:
             return
         numbers = np.sort(np.concatenate(self._head))
         self._head, self._waiting = [], 0
-        before = np.searchsorted(self.values, numbers, side="right")
         counts = self.count + np.arange(1, len(numbers) + 1)
         delta = np.floor(2 * self.relative_error * counts).astype(np.int64)
+        both = np.concatenate([self.values, numbers])
+        # A stable sort merges two sorted runs in one pass, samples before numbers that equal them.
+        order = np.argsort(both, kind="stable")
         # The smallest and the largest number are known for certain.
-        if before[0] == 0:
+        if order[0] == len(self.values):
             delta[0] = 0
-        if before[-1] == len(self.values):
+        if order[-1] == len(both) - 1:
             delta[-1] = 0
-        after = np.searchsorted(numbers, self.values, side="left")
-        places = np.arange(len(self.values)) + after, np.arange(len(numbers)) + before
-        self.values = interleaved(places, self.values, numbers)
-        self.g = interleaved(places, self.g, np.ones(len(numbers), np.int64))
-        self.delta = interleaved(places, self.delta, delta)
+        self.values = both[order]
+        self.g = np.concatenate([self.g, np.ones(len(numbers), np.int64)])[order]
+        self.delta = np.concatenate([self.delta, delta])[order]
         self.count += len(numbers)
 
     def _compress(self) -> None:
         kept, self.g = compress(self.g, self.delta, 2 * self.relative_error * self.count)
         self.values, self.delta = self.values[kept], self.delta[kept]
+
+
+def insert_columns(summaries: Sequence[QuantileSummary], columns: Iterable[FloatArray]) -> None:
+    """Take in float64[N] of several columns, each into its summary."""
+    pairs = zip(summaries, columns, strict=True)
+    for _ in map_in_order(lambda pair: pair[0].insert(pair[1]), pairs):
+        pass
 
 
 def uncertainty(summary: QuantileSummary) -> int:
@@ -177,20 +186,9 @@ def compress(g: CountArray, delta: CountArray, threshold: float) -> tuple[npt.ND
     """
     if threshold <= 2 or len(g) <= 2:
         return np.arange(len(g)), g
-    most = int(np.ceil(threshold)) - 1
-    before = np.concatenate([[0], np.cumsum(g)])
-    kept, sums = [], []
-    head = len(g) - 1
-    while head >= 1:
-        # Samples from `first` to `head` become one; g is positive, so the furthest is found by bisection.
-        first = int(before.searchsorted(before[head + 1] - most + delta[head]))
-        first = min(max(first, 1), head)
-        kept.append(head)
-        sums.append(int(before[head + 1] - before[first]))
-        head = first - 1
-    kept.append(0)
-    sums.append(int(g[0]))
-    return np.array(kept[::-1], np.intp), np.array(sums[::-1], np.int64)
+    from fireside.ml.quantile_compression import merge_from_the_right
+
+    return merge_from_the_right(g, delta, threshold)
 
 
 def merge_summaries(collective: Collective, summaries: Sequence[QuantileSummary]) -> list[QuantileSummary]:

@@ -9,6 +9,7 @@ from fireside.compute import Dataset
 from fireside.core.errors import InputError
 from fireside.ml.base import Estimator
 from fireside.ml.feature.lsh import LSHModel, LSHParams, first_size
+from fireside.ml.feature.pca import projected
 from fireside.ml.java_random import JavaRandom
 from fireside.ml.linalg import DenseMatrix, Matrix, VectorBlock
 from fireside.ml.param import Getter, Param, Setter, TypeConverters, param
@@ -81,8 +82,7 @@ class BucketedRandomProjectionLSHModel(BucketedRandomProjectionLSHParams, LSHMod
                 f"{directions.shape[1]}: use the features it was fitted with"
             )
         # Adding 0 turns -0 into 0, which would be another bucket to Spark's comparison of bits.
-        projected: FloatArray = np.asarray(block.to_matrix() @ directions.T)
-        return np.floor(projected / self.getBucketLength()) + 0.0
+        return np.floor(projected(block, directions.T).to_dense() / self.getBucketLength()) + 0.0
 
     def _distances(
         self, a: VectorBlock, b: VectorBlock, rows_a: npt.NDArray[np.intp], rows_b: npt.NDArray[np.intp]

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fireside.compute import Collective, Dataset, gang
+from fireside.compute.threads import map_in_order
 from fireside.core.errors import InputError
 from fireside.core.extras import require
 from fireside.ml.attributes import vector_field_of
@@ -163,9 +164,11 @@ def learn_vocabulary(collective: Collective, rows: Dataset, stage: CountVectoriz
     """The vocabulary of the documents of all processes."""
     documents = 0
     tables = [_TERMS.empty_table()]
-    for batch in rows.batches():
-        documents += batch.num_rows
-        tables.append(count_terms(stage, batch))
+    for many, terms in map_in_order(
+        lambda batch: (batch.num_rows, count_terms(stage, batch)), rows.batches()
+    ):
+        documents += many
+        tables.append(terms)
     documents = int(collective.allreduce(np.array([documents]))[0])
     counted = add_up(gather_table(collective, add_up(pa.concat_tables(tables))))
     least, most = (
@@ -191,11 +194,15 @@ def count_terms(stage: CountVectorizer, batch: pa.RecordBatch) -> pa.Table:
     if words.null_count:
         raise InputError(f"{column_label(stage, stage.getInputCol())} has a null word: leave nulls out first")
     distinct = words.dictionary_encode()
-    codes = distinct.indices.to_numpy().astype(np.int64)
+    codes = distinct.indices.to_numpy()
     size = len(distinct.dictionary)
-    rows = np.repeat(np.arange(batch.num_rows), np.diff(bounds))
-    once = np.unique(rows * max(size, 1) + codes)
-    counts = [np.bincount(codes, minlength=size), np.bincount(once % max(size, 1), minlength=size)]
+    shape = (batch.num_rows, max(size, 1))
+    sparse = require("scipy.sparse", extra="ml")
+    once = sparse.csr_array(
+        (np.ones(len(codes), np.int8), codes.copy(), bounds.astype(np.int32)), shape=shape
+    )
+    once.sum_duplicates()
+    counts = [np.bincount(codes, minlength=size), np.bincount(once.indices, minlength=size)]
     return pa.table([distinct.dictionary, *map(pa.array, counts)], schema=_TERMS)
 
 

@@ -1,16 +1,18 @@
 """The smallest and largest entry of each feature, in one pass."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fireside.compute import Collective, Dataset, gang
+from fireside.compute.threads import map_in_order
 from fireside.core.errors import InputError
 from fireside.ml.columns import read_vectors
 from fireside.ml.feature.unary import VectorColumn
 from fireside.ml.linalg import VectorBlock
+from fireside.ml.linalg.fold import fold_rows
 
 __all__ = ["fit_extremes"]
 
@@ -34,17 +36,20 @@ def fit_extremes(stage: VectorColumn, dataset: Dataset) -> tuple[FloatArray, Flo
 
 def extremes(collective: Collective, rows: Dataset, stage: VectorColumn) -> Mapping[str, Any]:
     """Count of the vectors, and minima and maxima, float64[D], of their entries."""
-    count, lowest, highest = 0, np.zeros(0), np.zeros(0)
-    for batch in rows.batches():
-        block = read_vectors(stage, batch, stage.getInputCol(), size=len(lowest) if count else None)
-        low, high = block_extremes(block)
-        lowest = np.minimum(lowest, low) if count else low
-        highest = np.maximum(highest, high) if count else high
-        count += len(block)
-    size = int(collective.allreduce(np.array([len(lowest)]), "max")[0])
-    if len(lowest) != size:
-        # A process may have no rows, and so not know the size.
-        lowest, highest = np.full(size, LARGEST), np.full(size, -LARGEST)
+    count, known = 0, 0
+
+    def read() -> Iterator[VectorBlock]:
+        nonlocal count, known
+        for batch in rows.batches():
+            block = read_vectors(stage, batch, stage.getInputCol(), size=known if count else None)
+            count, known = count + len(block), block.size
+            yield block
+
+    found = list(map_in_order(block_extremes, read()))
+    size = int(collective.allreduce(np.array([known]), "max")[0])
+    # A process may have no rows, and so not know the size.
+    lowest = np.min([np.full(size, LARGEST), *(low for low, _ in found)], axis=0)
+    highest = np.max([np.full(size, -LARGEST), *(high for _, high in found)], axis=0)
     return {
         "count": int(collective.allreduce(np.array([count]))[0]),
         "min": collective.allreduce(lowest, "min"),
@@ -61,8 +66,9 @@ def block_extremes(block: VectorBlock) -> tuple[FloatArray, FloatArray]:
     """
     lowest, highest = np.full(block.size, LARGEST), np.full(block.size, -LARGEST)
     if block.is_dense.all():
-        np.fmin(lowest, np.fmin.reduce(block.to_dense(), axis=0), out=lowest)
-        np.fmax(highest, np.fmax.reduce(block.to_dense(), axis=0), out=highest)
+        if len(block):
+            np.fmin(lowest, fold_rows(np.fmin, block.to_dense()), out=lowest)
+            np.fmax(highest, fold_rows(np.fmax, block.to_dense()), out=highest)
         return lowest, highest
     np.fmin.at(lowest, block.indices, block.values)
     np.fmax.at(highest, block.indices, block.values)

@@ -1,12 +1,13 @@
 """Inverse document frequency."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from fireside.compute import Collective, Dataset, gang
+from fireside.compute.threads import map_in_order
 from fireside.core.errors import InputError
 from fireside.ml.base import Estimator, Model
 from fireside.ml.columns import read_vectors
@@ -88,10 +89,17 @@ def count_documents(collective: Collective, rows: Dataset, stage: IDF) -> Mappin
         documents: how many rows there are.
     """
     frequency, documents = np.zeros(0, np.int64), 0
-    for batch in rows.batches():
-        block = read_vectors(stage, batch, stage.getInputCol(), size=len(frequency) or None)
-        frequency = entries_above_zero(block) + (frequency if documents else 0)
-        documents += len(block)
+    known = 0
+
+    def read() -> Iterator[VectorBlock]:
+        nonlocal documents, known
+        for batch in rows.batches():
+            block = read_vectors(stage, batch, stage.getInputCol(), size=known or None)
+            documents, known = documents + len(block), block.size
+            yield block
+
+    for part in map_in_order(entries_above_zero, read()):
+        frequency = part + frequency if len(frequency) else part
     size = int(collective.allreduce(np.array([len(frequency)]), "max")[0])
     # A process may have no rows, and so not know the size.
     mine = frequency if len(frequency) == size else np.zeros(size, np.int64)

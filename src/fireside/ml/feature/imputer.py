@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fireside.compute import Collective, Dataset, gang, map_batches
+from fireside.compute.threads import map_in_order
 from fireside.core.errors import CorruptFileError, InputError
 from fireside.ml.base import Estimator, Model
 from fireside.ml.columns import as_floats, column_label
@@ -30,9 +31,10 @@ from fireside.ml.param.shared import (
 from fireside.ml.param.validators import in_array
 from fireside.ml.persistence import DOUBLE, SavedColumns
 from fireside.ml.persistence.metadata import Metadata
-from fireside.ml.quantile_summary import QuantileSummary, merge_summaries
+from fireside.ml.quantile_summary import QuantileSummary, insert_columns, merge_summaries
 from fireside.ml.row_function import Row, RowFunction, usual_number
 from fireside.ml.schema import append_fields, input_field, is_numeric
+from fireside.ml.stat.grouped_sums import grouped_counts
 
 __all__ = ["Imputer", "ImputerModel"]
 
@@ -233,8 +235,8 @@ def column_medians(
     """float64[C], the approximate median of each column; NaN where nothing is present."""
     summaries = [QuantileSummary(stage.getRelativeError()) for _ in columns]
     for batch in rows.batches():
-        for summary, column in zip(summaries, columns, strict=True):
-            summary.insert(present(batch.column(column), stage.getMissingValue()))
+        numbers = (present(batch.column(column), stage.getMissingValue()) for column in columns)
+        insert_columns(summaries, numbers)
     merged = merge_summaries(collective, summaries)
     return {"surrogates": np.array([summary.query([0.5])[0] for summary in merged])}
 
@@ -246,8 +248,8 @@ def column_modes(
     modes = []
     for column in columns:
         counts = counted(np.zeros(0))
-        for batch in rows.batches():
-            more = counted(present(batch.column(column), stage.getMissingValue()))
+        numbers = (present(batch.column(column), stage.getMissingValue()) for batch in rows.batches())
+        for more in map_in_order(counted, numbers):
             counts = summed_counts(pa.concat_tables([counts, more]))
         counts = summed_counts(gather_table(collective, counts))
         ordered = counts.sort_by([("count", "descending"), ("value", "ascending")])
@@ -257,7 +259,7 @@ def column_modes(
 
 def counted(numbers: FloatArray) -> pa.Table:
     """How often each number occurs; -0.0 is 0.0."""
-    values, counts = np.unique(numbers + 0.0, return_counts=True)
+    values, counts = grouped_counts([numbers + 0.0])
     return pa.table({"value": values, "count": counts.astype(np.int64)})
 
 

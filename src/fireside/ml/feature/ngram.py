@@ -1,8 +1,6 @@
 """Sequences of neighbouring words."""
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fireside.ml.base import Transformer
 from fireside.ml.columns import column_without_nulls
@@ -31,14 +29,9 @@ class NGram(RowTransform, WordsColumn, Transformer):
     def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
         column = column_without_nulls(self, batch, self.getInputCol()).cast(STRING_LIST)
         bounds, words = split_lists(column)
-        n = self.getN()
-        runs = np.maximum(np.diff(bounds) - n + 1, 0)
-        ends = np.concatenate([[0], np.cumsum(runs)])
-        # The first word of each run: counted on within a row, then on to the start of the next.
-        first = np.arange(ends[-1]) + np.repeat(bounds[:-1] - ends[:-1], runs)
-        words = words.fill_null("null")
-        parts = [words.take(pa.array(first + step)) for step in range(n)]
-        return [join_lists(ends, pc.binary_join_element_wise(*parts, " ") if n > 1 else parts[0])]
+        from fireside.ml.feature.text.run_kernel import join_runs
+
+        return [join_lists(*join_runs(bounds, words.fill_null("null"), self.getN()))]
 
     def _row_function(self, schema: pa.Schema) -> RowFunction | None:
         source, target, n = self.getInputCol(), self.getOutputCol(), self.getN()

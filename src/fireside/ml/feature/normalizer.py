@@ -11,6 +11,9 @@ from fireside.ml.param.validators import gt_eq
 
 __all__ = ["Normalizer"]
 
+MANY_ROWS = 1000
+"""Fewer are not worth loading a compiled kernel for."""
+
 
 class Normalizer(VectorTransform, Transformer):
     """Divides each vector by its p-norm; a vector of zeros stays as it is.
@@ -26,6 +29,10 @@ class Normalizer(VectorTransform, Transformer):
     getP, setP = accessors(p)
 
     def _transformed(self, block: VectorBlock) -> VectorBlock:
+        if self.getP() == 2 and len(block) >= MANY_ROWS:
+            from fireside.ml.feature.unit_rows import unit_rows
+
+            return block.with_values(unit_rows(block.values, block.indptr))
         norms = row_norms(block, self.getP())
         divisors = np.where(norms == 0, 1.0, norms)
         return block.with_values(block.values / np.repeat(divisors, np.diff(block.indptr)))

@@ -23,7 +23,7 @@ from fireside.ml.param.shared import (
     HasRelativeError,
 )
 from fireside.ml.param.validators import Check, gt_eq, in_array
-from fireside.ml.quantile_summary import QuantileSummary, merge_summaries
+from fireside.ml.quantile_summary import QuantileSummary, insert_columns, merge_summaries
 from fireside.ml.row_transform import AppendsColumns
 from fireside.ml.schema import input_field, is_numeric
 
@@ -123,8 +123,7 @@ def column_quantiles(
     """The approximate quantiles of each column of numbers, float64[P], by the place of the column."""
     summaries = [QuantileSummary(relative_error) for _ in columns]
     for batch in rows.batches():
-        for summary, column in zip(summaries, columns, strict=True):
-            summary.insert(as_floats(batch.column(column)))
+        insert_columns(summaries, (as_floats(batch.column(column)) for column in columns))
     merged = merge_summaries(collective, summaries)
     return {str(place): summary.query(probabilities) for place, summary in enumerate(merged)}
 

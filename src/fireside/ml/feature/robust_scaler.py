@@ -17,7 +17,7 @@ from fireside.ml.param import Getter, Param, Setter, TypeConverters, param
 from fireside.ml.param.shared import HasRelativeError
 from fireside.ml.param.validators import Check
 from fireside.ml.persistence import VECTOR, SavedColumns
-from fireside.ml.quantile_summary import QuantileSummary, merge_summaries
+from fireside.ml.quantile_summary import QuantileSummary, insert_columns, merge_summaries
 
 __all__ = ["RobustScaler", "RobustScalerModel"]
 
@@ -132,8 +132,7 @@ def feature_quantiles(collective: Collective, rows: Dataset, stage: RobustScaler
         block = read_vectors(stage, batch, stage.getInputCol(), size=len(summaries) if count else None)
         if not count:
             summaries = [QuantileSummary(stage.getRelativeError()) for _ in range(block.size)]
-        for summary, column in zip(summaries, block.to_dense().T, strict=True):
-            summary.insert(column)
+        insert_columns(summaries, block.to_dense().T)
         count += len(block)
     size = int(collective.allreduce(np.array([len(summaries)]), "max")[0])
     if len(summaries) != size:

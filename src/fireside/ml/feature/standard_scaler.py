@@ -7,11 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from fireside.compute import Collective, Dataset, gang
+from fireside.compute.threads import map_in_order
 from fireside.core.errors import InputError
 from fireside.ml.base import Estimator, Model
 from fireside.ml.columns import read_vectors
 from fireside.ml.feature.unary import VectorColumn, VectorTransform
 from fireside.ml.linalg import Vector, VectorBlock
+from fireside.ml.linalg.fold import fold_rows
 from fireside.ml.linalg.vectors import compressed_vector
 from fireside.ml.param import Getter, Param, Setter, TypeConverters, param
 from fireside.ml.persistence import VECTOR, SavedColumns
@@ -110,16 +112,18 @@ def moments(collective: Collective, rows: Dataset, stage: StandardScaler) -> Map
     sums = collective.allreduce(sums if len(sums) == size else np.zeros(size))
     total = int(collective.allreduce(np.array([count]))[0])
     mean = sums / max(total, 1)
+    blocks = (read_vectors(stage, batch, column, size=size) for batch in rows.batches())
     squares = np.zeros(size)
-    for batch in rows.batches():
-        squares += squared_deviations(read_vectors(stage, batch, column, size=size), mean)
+    for part in map_in_order(lambda block: squared_deviations(block, mean), blocks):
+        squares += part
     return {"count": total, "mean": mean, "squares": collective.allreduce(squares)}
 
 
 def squared_deviations(block: VectorBlock, mean: FloatArray) -> FloatArray:
     """float64[D], sums of (x - mean)^2 over the vectors of a block."""
     if block.is_dense.all():
-        return np.square(block.to_dense() - mean).sum(axis=0)
+        centred = block.to_dense() - mean
+        return fold_rows(np.add, np.square(centred, out=centred))
     squares = block.with_values(np.square(block.values - mean[block.indices])).column_sums()
     stored = block.with_values(np.ones(len(block.values))).column_sums()
     return squares + (len(block) - stored) * mean**2

@@ -1,6 +1,5 @@
 """Leaving out words that say little."""
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -62,16 +61,11 @@ class StopWordsRemover(RowTransform, HasInputCol, HasOutputCol, HasInputCols, Ha
 
     def _filtered(self, batch: pa.RecordBatch, column: str) -> pa.Array:
         bounds, words = split_lists(column_without_nulls(self, batch, column).cast(STRING_LIST))
-        stop = pa.array(self.getStopWords(), pa.string())
-        # Each distinct word is looked at once; texts repeat theirs.
-        distinct = words.dictionary_encode()
-        looked_up = distinct.dictionary
+        stop, looked_up = pa.array(self.getStopWords(), pa.string()), words
         if not self.getCaseSensitive():
             looked_up, stop = lower_case(looked_up), lower_case(stop)
-        is_stop = pc.is_in(looked_up, value_set=stop).to_numpy(zero_copy_only=False)
-        codes = distinct.indices.fill_null(len(is_stop)).to_numpy(zero_copy_only=False)
-        kept = np.append(np.logical_not(is_stop), True)[codes]
-        return filter_lists(bounds, words, kept)
+        is_stop = pc.is_in(looked_up, value_set=stop, skip_nulls=True)
+        return filter_lists(bounds, words, pc.invert(is_stop).to_numpy(zero_copy_only=False))
 
     def _row_function(self, schema: pa.Schema) -> RowFunction | None:
         pairs = column_pairs(self)

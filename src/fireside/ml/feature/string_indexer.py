@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fireside.compute import Collective, Dataset, gang
+from fireside.compute.threads import map_in_order
 from fireside.core.errors import InputError
 from fireside.ml.attributes import nominal_field
 from fireside.ml.base import Estimator, Model
@@ -136,26 +137,27 @@ class StringIndexerModel(RowTransform, StringIndexerParams, Model):
         return fields
 
     def _kept_rows(self, batch: pa.RecordBatch) -> npt.NDArray[np.bool_] | None:
-        if self.getHandleInvalid() == "keep":
+        if self.getHandleInvalid() != "skip":
             return None
         kept = np.ones(batch.num_rows, np.bool_)
         for source, _, labels in self._columns(batch.schema):
             kept &= _indices(batch.column(source), labels).is_valid().to_numpy(zero_copy_only=False)
-            if self.getHandleInvalid() == "error" and not kept.all():
-                row = int(np.argmin(kept))
+        return kept
+
+    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
+        columns = []
+        for source, _, labels in self._columns(batch.schema):
+            indices = _indices(batch.column(source), labels)
+            if indices.null_count and self.getHandleInvalid() == "error":
+                row = int(np.argmax(indices.is_null().to_numpy(zero_copy_only=False)))
                 label = batch.column(source)[row].as_py()
                 what = "a null" if label is None else f"the unseen label {label!r}"
                 raise InputError(
                     f"{column_label(self, source)} has {what} (row {row} of its batch): "
                     "set handleInvalid to 'skip' or 'keep'"
                 )
-        return kept
-
-    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
-        return [
-            _indices(batch.column(source), labels).fill_null(len(labels)).cast(pa.float64())
-            for source, _, labels in self._columns(batch.schema)
-        ]
+            columns.append(indices.fill_null(len(labels)).cast(pa.float64()))
+        return columns
 
     def _row_function(self, schema: pa.Schema) -> RowFunction | None:
         columns = [
@@ -195,9 +197,12 @@ def count_labels(collective: Collective, rows: Dataset, columns: Sequence[str]) 
     found = {}
     for place, column in enumerate(columns):
         counts: Counter[str] = Counter()
-        for batch in rows.batches():
-            values = _labels(batch.column(column)).drop_null().value_counts()
-            counts.update(dict(zip(values.field(0).to_pylist(), values.field(1).to_pylist(), strict=True)))
+        batches = (batch.column(column) for batch in rows.batches())
+        for values in map_in_order(lambda part: part.value_counts(), batches):
+            labels = _labels(values.field(0))
+            for label, count in zip(labels.to_pylist(), values.field(1).to_pylist(), strict=True):
+                if label is not None:
+                    counts[label] += count
         mine = pa.table(
             {"label": pa.array(list(counts), pa.string()), "count": pa.array(counts.values(), pa.int64())}
         )
@@ -245,4 +250,9 @@ def _labels(column: pa.Array) -> pa.StringArray:
 
 def _indices(column: pa.Array, labels: Sequence[str]) -> pa.Int32Array:
     """int32[N], the place of each label among those known, or null."""
-    return pc.index_in(_labels(column), value_set=pa.array(labels, pa.string()), skip_nulls=True)
+    known = pa.array(labels, pa.string())
+    if is_string(column.type):
+        return pc.index_in(_labels(column), value_set=known, skip_nulls=True)
+    # Distinct numbers are few: they alone are written as strings.
+    distinct = column.dictionary_encode()
+    return pc.index_in(_labels(distinct.dictionary), value_set=known, skip_nulls=True).take(distinct.indices)

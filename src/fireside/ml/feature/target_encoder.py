@@ -255,6 +255,7 @@ def label_sums(
                     f"{column_label(stage, source)} has {values[np.argmax(wrong_rows)]}, which is no index "
                     "of a category (0, 1, 2, ...): put a StringIndexer before this stage"
                 )
-            part = grouped_sums([values[labelled]], [np.ones(int(labelled.sum())), y[labelled]])
+            known, ys = (values, y) if labelled.all() else (values[labelled], y[labelled])
+            part = grouped_sums([known], [np.ones(len(ys)), ys])
             sums[place] = merge_groups([sums[place], part], 1)
     return {str(place): gather_groups(collective, part, 1) for place, part in enumerate(sums)}

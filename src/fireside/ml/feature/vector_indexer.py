@@ -125,22 +125,20 @@ class VectorIndexerModel(RowTransform, VectorIndexerParams, Model):
         return [vector_field_of_entries(self.getOutputCol(), entries)]
 
     def _kept_rows(self, batch: pa.RecordBatch) -> npt.NDArray[np.bool_] | None:
-        if self.getHandleInvalid() == "keep" or not batch.num_rows:
+        if self.getHandleInvalid() != "skip" or not batch.num_rows:
             return None
         block, _, unseen = self._indexed(batch)
-        if not unseen.any():
-            return None
-        entry = int(np.argmax(unseen))
-        if self.getHandleInvalid() == "error":
+        return np.bincount(block.rows()[unseen], minlength=len(block)) == 0
+
+    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
+        block, indices, unseen = self._indexed(batch)
+        if self.getHandleInvalid() == "error" and unseen.any():
+            entry = int(np.argmax(unseen))
             raise InputError(
                 f"{column_label(self, self.getInputCol())} has the value {block.values[entry]} of feature "
                 f"{block.indices[entry]} (row {block.rows()[entry]} of its batch), which was not seen: set "
                 "handleInvalid to 'skip' or 'keep'"
             )
-        return np.bincount(block.rows()[unseen], minlength=len(block)) == 0
-
-    def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
-        block, indices, _ = self._indexed(batch)
         return [block.with_values(indices).to_arrow()]
 
     def _row_function(self, schema: pa.Schema) -> RowFunction | None:
@@ -178,22 +176,20 @@ def index_entries(
 
     An unseen value gets the number of categories for its index.
     """
-    indices, unseen = block.values.copy(), np.zeros(len(block.values), np.bool_)
-    entries_of_feature = entries_by_feature(block)
-    for feature, values in maps.items():
-        entries = entries_of_feature(feature)
-        known = np.array(list(values))
-        index_of = np.array(list(values.values()), np.float64)
+    from fireside.ml.feature.category_kernel import index_of_entries
+
+    sizes = np.zeros(block.size + 1, np.int64)
+    known, index_of = [np.zeros(0)], [np.zeros(0)]
+    for feature, categories in sorted(maps.items()):
+        values = np.array(list(categories), np.float64)
         # NaN comes last.
-        ascending = np.argsort(known)
-        known, index_of = known[ascending], index_of[ascending]
-        found = block.values[entries]
-        places = np.minimum(np.searchsorted(known, found), len(known) - 1)
-        seen = known[places] == found
-        if np.isnan(known[-1]):
-            seen |= np.isnan(known[places]) & np.isnan(found)
-        indices[entries] = np.where(seen, index_of[places], float(len(known)))
-        unseen[entries] = ~seen
+        ascending = np.argsort(values)
+        sizes[feature + 1] = len(values)
+        known.append(values[ascending])
+        index_of.append(np.array(list(categories.values()), np.float64)[ascending])
+    indices, unseen = np.empty(len(block.values)), np.empty(len(block.values), np.bool_)
+    tables = np.cumsum(sizes), np.concatenate(known), np.concatenate(index_of)
+    index_of_entries(block.values, block.indices, *tables, indices, unseen)
     return indices, unseen
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fireside.ml.linalg.dense_vector import DenseVector
+from fireside.ml.linalg.fold import fold_rows
 from fireside.ml.linalg.sparse_vector import SparseVector
 from fireside.ml.linalg.vector import FloatArray, IndexArray, Vector, sparse_is_smaller
 from fireside.ml.linalg.vector_arrow import (
@@ -143,7 +144,7 @@ class VectorBlock:
     def column_sums(self) -> FloatArray:
         """float64[D], the sum of all vectors."""
         if self.is_dense.all():
-            return self.to_dense().sum(axis=0)
+            return fold_rows(np.add, self.to_dense())
         sums = np.bincount(self.indices, self.values, minlength=self.size)
         return sums.astype(np.float64, copy=False)
 
@@ -206,6 +207,8 @@ class VectorBlock:
     def _compressed_from_dense(self) -> "VectorBlock":
         dense = self.to_dense()
         nonzero = dense != 0
+        if nonzero.all():
+            return self
         counts = np.count_nonzero(nonzero, axis=1)
         sparse = sparse_is_smaller(counts, self.size)
         if not sparse.any():

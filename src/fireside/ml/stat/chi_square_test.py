@@ -1,13 +1,14 @@
 """Pearson's test of independence between features and a label, all of them categories."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fireside.compute import Collective, Dataset, TableDataset, gang
+from fireside.compute.threads import map_in_order
 from fireside.core.errors import InputError
 from fireside.ml.columns import column_label, read_numbers, read_vectors
 from fireside.ml.frame import open_frame, return_frame
@@ -15,7 +16,7 @@ from fireside.ml.linalg import VectorBlock
 from fireside.ml.param import Params
 from fireside.ml.schema import input_field, is_numeric, vector_field
 from fireside.ml.stat.feature_test import FeatureTest, reader_named
-from fireside.ml.stat.grouped_sums import gather_groups, grouped_sums, merge_groups
+from fireside.ml.stat.grouped_sums import gather_groups, grouped_counts, merge_groups, numbered
 
 __all__ = ["ChiSquareTest", "chi_square", "chi_square_of_columns"]
 
@@ -69,14 +70,18 @@ def _test_features(
 ) -> Mapping[str, Any]:
     """Count the cells of all contingency tables, and test each."""
     size, cells, label_counts = 0, np.zeros((4, 0)), np.zeros((2, 0))
-    for batch in rows.batches():
-        block = read_vectors(stage, batch, features, size=size or None)
-        size = block.size
-        if np.isnan(block.values).any():
-            raise InputError(f"{column_label(stage, features)} has NaN: fill it, or leave such rows out")
-        y = read_numbers(stage, batch, labels)
-        cells = merge_groups([cells, nonzero_cells(block, y)], 3)
-        label_counts = merge_groups([label_counts, grouped_sums([y], [np.ones(len(y))])], 1)
+
+    def read() -> Iterator[tuple[VectorBlock, FloatArray]]:
+        nonlocal size
+        for batch in rows.batches():
+            block = read_vectors(stage, batch, features, size=size or None)
+            size = block.size
+            if np.isnan(block.values).any():
+                raise InputError(f"{column_label(stage, features)} has NaN: fill it, or leave such rows out")
+            yield block, read_numbers(stage, batch, labels)
+
+    for part, y_counts in map_in_order(_counted, read()):
+        cells, label_counts = merge_groups([cells, part], 3), merge_groups([label_counts, y_counts], 1)
     size = int(collective.allreduce(np.array([size]), "max")[0])
     columns = gather_groups(collective, cells, 3)
     y_values, y_counts = gather_groups(collective, label_counts, 1)
@@ -138,10 +143,16 @@ def chi_square(table: FloatArray) -> tuple[float, int, float]:
 
 def nonzero_cells(block: VectorBlock, labels: FloatArray) -> FloatArray:
     """float64[4, C], features, their values that are not 0, labels, and how often these three meet."""
-    stored = block.values != 0
-    of_row = np.repeat(labels, np.diff(block.indptr))
-    keys = [block.indices[stored], block.values[stored], of_row[stored]]
-    return grouped_sums(keys, [np.ones(int(stored.sum()))])
+    known, places = numbered(labels)
+    cells = grouped_counts([block.indices, block.values, np.repeat(places, np.diff(block.indptr))])
+    cells[2] = known[cells[2].astype(np.intp)]
+    return cells[:, cells[1] != 0]
+
+
+def _counted(read: tuple[VectorBlock, FloatArray]) -> tuple[FloatArray, FloatArray]:
+    """The cells of some rows, and how often each label occurs."""
+    block, labels = read
+    return nonzero_cells(block, labels), grouped_counts([labels])
 
 
 def _check_categories(stage: Params, column: str, many: int) -> None:

@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fireside.compute import Collective, Dataset, gang
+from fireside.compute.threads import map_in_order
 from fireside.core.errors import InputError
 from fireside.ml.columns import read_numbers, read_vectors
+from fireside.ml.linalg import VectorBlock
 from fireside.ml.param import Params
 from fireside.ml.stat.feature_test import FeatureTest
 
@@ -41,10 +43,19 @@ def _test_features(
     if not count:
         raise InputError(f"{stage.uid}: there are no rows to fit to")
     products = np.zeros((3, size))
-    for batch in rows.batches():
-        x = read_vectors(stage, batch, features, size=size).to_dense() - sums / count
-        y = read_numbers(stage, batch, labels) - label_sum / count
-        products += [y @ x, np.einsum("nd,nd->d", x, x), np.full(size, y @ y)]
+
+    def centred_products(read: tuple[VectorBlock, FloatArray]) -> list[FloatArray]:
+        x_ND, y_N = read[0].to_dense() - sums / count, read[1] - label_sum / count
+        # Not as products of matrices, whose threads cost more than they save where D is small.
+        xy, xx = np.einsum("n,nd->d", y_N, x_ND), np.einsum("nd,nd->d", x_ND, x_ND)
+        return [xy, xx, np.full(size, np.square(y_N).sum())]
+
+    pairs = (
+        (read_vectors(stage, batch, features, size=size), read_numbers(stage, batch, labels))
+        for batch in rows.batches()
+    )
+    for part in map_in_order(centred_products, pairs):
+        products += part
     xy, xx, yy = collective.allreduce(products)
     return f_test_of_correlations(xy, xx, yy, int(count))._asdict()
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from fireside.compute import Collective
 from fireside.ml.linalg import VectorBlock
+from fireside.ml.linalg.fold import fold_rows
 
 __all__ = ["Moments", "gather_moments", "merge_moments", "moments_of"]
 
@@ -86,14 +87,20 @@ def moments_of(block: VectorBlock, weights: FloatArray) -> Moments:
     totals = np.array([len(block), weight, np.square(weights).sum()])
     if block.is_dense.all():
         x_ND = block.to_dense()
+        room, alike = np.empty_like(x_ND), bool((weights == 1).all())
+
         # Not as products of matrices, whose threads cost more than they save where D is small.
-        mean = np.einsum("n,nd->d", weights, x_ND) / weight
-        centred = x_ND - mean
-        squares = np.einsum("n,nd,nd->d", weights, centred, centred)
-        l1 = np.einsum("n,nd->d", weights, np.abs(x_ND))
-        l2 = np.einsum("n,nd,nd->d", weights, x_ND, x_ND)
-        nonzeros = np.count_nonzero(x_ND, axis=0).astype(np.float64)
-        high, low = np.fmax.reduce(x_ND, 0, initial=-np.inf), np.fmin.reduce(x_ND, 0, initial=np.inf)
+        def weighted(entries: FloatArray) -> FloatArray:
+            return fold_rows(np.add, entries if alike else np.multiply(entries, weights[:, None], out=room))
+
+        mean = weighted(x_ND) / weight
+        np.subtract(x_ND, mean, out=room)
+        squares = weighted(np.square(room, out=room))
+        l1, l2 = weighted(np.abs(x_ND, out=room)), weighted(np.square(x_ND, out=room))
+        nonzeros = fold_rows(np.add, (x_ND != 0).astype(np.float64))
+        # NaN everywhere is as if there were no number.
+        high = np.fmax(fold_rows(np.fmax, x_ND), -np.inf)
+        low = np.fmin(fold_rows(np.fmin, x_ND), np.inf)
         return Moments(totals, mean, squares, l1, l2, nonzeros, high, low)
     values, places, of_row = block.values, block.indices, np.repeat(weights, np.diff(block.indptr))
 

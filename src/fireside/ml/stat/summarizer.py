@@ -1,12 +1,14 @@
 """Summaries of a column of vectors: mean, variance, extremes and the like, of each entry."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from fireside.compute import Collective, Dataset, TableDataset, gang
+from fireside.compute.threads import map_in_order
 from fireside.core.errors import InputError
 from fireside.ml.column_function import is_spark_column
 from fireside.ml.columns import read_vectors, read_weights
@@ -183,11 +185,18 @@ def column_moments(stage: Params, rows: Dataset, features: str, weights: str | N
 def _moments(
     collective: Collective, rows: Dataset, stage: Params, features: str, weights: str | None
 ) -> Mapping[str, Any]:
-    found, size = Moments.none(), 0
-    for batch in rows.batches():
-        block = read_vectors(stage, batch, features, size=size or None)
-        size = block.size
-        found = merge_moments(found, moments_of(block, read_weights(stage, batch, weights)))
+    size = 0
+
+    def read() -> Iterator[tuple[VectorBlock, npt.NDArray[np.float64]]]:
+        nonlocal size
+        for batch in rows.batches():
+            block = read_vectors(stage, batch, features, size=size or None)
+            size = block.size
+            yield block, read_weights(stage, batch, weights)
+
+    found = Moments.none()
+    for part in map_in_order(lambda given: moments_of(*given), read()):
+        found = merge_moments(found, part)
     return gather_moments(collective, found)._asdict()
 
 

@@ -89,25 +89,23 @@ def _split(text, bounds, separators, runs, minimum):  # type: ignore[no-untyped-
     tokens = 0
     written = 0
     for row in range(rows):
-        first, last = bounds[row], bounds[row + 1]
-        start = first
-        place = first
+        place, last = bounds[row], bounds[row + 1]
         empty = 0  # empty tokens that count only if a token that is not empty follows
         found = False
         while place <= last:
-            at_end = place == last
-            if not at_end and not separators[text[place]]:
+            start = written
+            while place < last and not separators[text[place]]:
+                out[written] = text[place]
+                written += 1
                 place += 1
-                continue
-            if place > start or (at_end and not found):
+            if written > start or (place == last and not found):
                 for _ in range(empty if minimum == 0 else 0):
                     tokens += 1
-                    ends[tokens] = written
+                    ends[tokens] = start
                 empty = 0
-                if minimum == 0 or _length(text, start, place) >= minimum:
-                    for i in range(start, place):
-                        out[written] = text[i]
-                        written += 1
+                if (minimum > 1 and _length(out, start, written) < minimum) or written - start < minimum:
+                    written = start
+                else:
                     tokens += 1
                     ends[tokens] = written
             else:
@@ -117,6 +115,5 @@ def _split(text, bounds, separators, runs, minimum):  # type: ignore[no-untyped-
             if runs:
                 while place < last and separators[text[place]]:
                     place += 1
-            start = place
         lists[row + 1] = tokens
     return lists, ends[: tokens + 1].copy(), out[:written].copy()
