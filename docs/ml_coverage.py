@@ -6,6 +6,7 @@
 No Spark is started: pyspark's classes are made with their Java side left out, for their params and defaults.
 """
 
+import functools
 import importlib
 import inspect
 import math
@@ -18,6 +19,23 @@ from typing import Any
 from unittest import mock
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+# The contract suite is no part of the package.
+# ruff: noqa: E402
+sys.path.insert(0, str(REPOSITORY))
+
+from fireside.core.errors import InputError
+from fireside.ml.base import Model, PipelineStage, Transformer
+from fireside.ml.feature import RFormulaModel
+from fireside.ml.onnx import EXPORTERS
+from fireside.ml.onnx.inexpressible import REASONS
+from fireside.ml.pipeline import PipelineModel
+from fireside.ml.sklearn.wrap import view_class
+from fireside.ml.tuning import CrossValidatorModel, TrainValidationSplitModel
+from tests.contracts import frame_kinds
+from tests.contracts.estimator_cases import CASES
+
+HOLDERS = (PipelineModel, RFormulaModel, CrossValidatorModel, TrainValidationSplitModel)
+"""Transformers that are exported as the stages in them."""
 PAGE = REPOSITORY / "docs" / "ml" / "coverage.md"
 
 MODULES = (
@@ -54,6 +72,9 @@ SPARK_ONLY = {
 }
 """What of pyspark.ml stays out, and why."""
 
+NO_ROW_FUNCTION = {"SQLTransformer": "SQL selects from a batch, here of one row"}
+"""Why a transformer works on rows as batches of one."""
+
 # What pyspark's classes have because they are wrappers.
 WRAPPING = {"write", "read", "save", "load", "session", "option", "overwrite", "context", "clear"}
 
@@ -66,8 +87,10 @@ class Line:
     params: str
     gaps: tuple[str, ...]
     saved: str
-    back_ends: str
-    views: str
+    frames: str
+    row: str
+    onnx: str
+    sklearn: str
 
 
 def public_names(module: Any) -> list[str]:
@@ -152,7 +175,8 @@ def line_of(ours: Any, theirs: Any, instances: Mapping[type, Any], tests: str) -
     name = theirs.__name__
     if not inspect.isclass(theirs):
         missing = set(inspect.signature(theirs).parameters) - set(inspect.signature(ours).parameters)
-        return Line(f"{name}()", "", tuple(f"argument {one}" for one in sorted(missing)), "", tests, "")
+        gaps = tuple(f"argument {one}" for one in sorted(missing))
+        return Line(f"{name}()", "", gaps, "", tests, "", "", "")
     wanted, found = spark_params(theirs), our_params(ours, instances)
     gaps = [f"param {param}" for param in wanted if param not in found]
     gaps += [
@@ -171,8 +195,10 @@ def line_of(ours: Any, theirs: Any, instances: Mapping[type, Any], tests: str) -
         params,
         tuple(gaps),
         saved_of(ours, theirs),
-        back_ends_of(ours, instances, tests),
-        views_of(ours),
+        tests if ours not in instances else frames_of(ours),
+        row_of(ours),
+        onnx_of(ours),
+        sklearn_of(ours),
     )
 
 
@@ -185,37 +211,66 @@ def saved_of(ours: type, theirs: type) -> str:
     return "yes" if in_spark and here else "**no**" if in_spark else ""
 
 
-def back_ends_of(ours: type, instances: Mapping[type, Any], tests: str) -> str:
-    """Where it is proven to run: the contract suite runs every back end."""
-    return "contract suite" if ours in instances else tests
+def frames_of(ours: type) -> str:
+    """The kinds of frame on which the contract suite runs the cases of a class."""
+    every, frames = kinds_of_frame(), [case.frame for name, case in CASES.items() if ours in classes_of(name)]
+    if not frames:
+        # A summary of a model.
+        return "all"
+    found = [kind for kind in every if any(frame_kinds.cannot_hold(kind, frame) is None for frame in frames)]
+    missing = [kind for kind in every if kind not in found]
+    return f"all but {', '.join(missing)}" if missing else "all"
 
 
-def views_of(ours: type) -> str:
-    """Functions of one row, scikit-learn's view, ONNX."""
-    from fireside.core.errors import InputError
-    from fireside.ml.base import PipelineStage, Transformer
-    from fireside.ml.onnx import EXPORTERS
-    from fireside.ml.sklearn.wrap import view_class
+@functools.cache
+def classes_of(name: str) -> set[type]:
+    """The class of a case's stage, and of what it fits."""
+    case = CASES[name]
+    return {type(case.stage()), type(case.fitted(case.frame))}
 
-    words = []
-    if issubclass(ours, Transformer) and ours._row_function is not Transformer._row_function:
-        words.append("row")
-    if issubclass(ours, PipelineStage):
-        try:
-            view_class(ours)
-            words.append("scikit-learn")
-        except InputError:
-            pass
-    if ours in EXPORTERS:
-        words.append("ONNX")
-    return ", ".join(words)
+
+def kinds_of_frame() -> list[str]:
+    """The kinds of frame of the contract suite."""
+    kinds = [*frame_kinds.IN_MEMORY, *frame_kinds.STREAMED, *frame_kinds.SPARK]
+    return [kind if isinstance(kind, str) else str(kind.values[0]) for kind in kinds]
+
+
+def row_of(ours: type) -> str:
+    """Whether a transformer has a function of one row."""
+    if not is_concrete_transformer(ours):
+        return ""
+    if ours._row_function is not Transformer._row_function:
+        return "yes"
+    return f"no: {NO_ROW_FUNCTION.get(ours.__name__, '**no reason given**')}"
+
+
+def onnx_of(ours: type) -> str:
+    """Whether a transformer can be exported."""
+    if not is_concrete_transformer(ours):
+        return ""
+    if ours in EXPORTERS or ours in HOLDERS:
+        return "yes"
+    return f"no: {REASONS.get(ours.__name__, '**no reason given**')}"
+
+
+def sklearn_of(ours: type) -> str:
+    """Whether scikit-learn has a view of an estimator, or a transformer that needs no fit."""
+    if not issubclass(ours, PipelineStage):
+        return ""
+    try:
+        view_class(ours)
+    except InputError:
+        return ""
+    return "yes"
+
+
+def is_concrete_transformer(ours: type) -> bool:
+    return issubclass(ours, Transformer) and not inspect.isabstract(ours) and ours is not Model
 
 
 def contract_instances() -> dict[type, Any]:
     """An instance of every class that the contract suite runs: estimators, and the models they fit."""
-    sys.path.insert(0, str(REPOSITORY))
     from fireside.ml.clustering import KMeansModel, KMeansSummary
-    from tests.contracts.estimator_cases import CASES
 
     found: dict[type, Any] = {}
     for case in CASES.values():
@@ -238,11 +293,14 @@ def page() -> str:
         "are equal unless the last column says otherwise. The default of `seed` is that of Spark's Java; "
         "pyspark's own differs from process to process.",
         "- **saved**: read and written in Spark ML's own format.",
-        "- **proven by**: the contract suite (`tests/contracts`) runs a class on pandas, Arrow, streamed "
-        "Parquet and a Spark cluster, and `tests/ml/test_against_spark.py` compares it with pyspark; "
-        "otherwise the tests that do. `tests/contracts/test_dataset.py` covers data sets of Spark Connect.",
-        "- **also**: `row`, a function of one row without Arrow (others take a batch of one row); "
-        "`scikit-learn`, `wrap` gives it a view; `ONNX`, it can be exported.",
+        f"- **frames**: the kinds on which the contract suite (`tests/contracts`) runs the class; all are "
+        f"{', '.join(kinds_of_frame())}. A kind is missing where it cannot hold the rows of a class: "
+        "CSV has no vectors, and only Arrow, Parquet and Spark keep the metadata of columns. "
+        "`tests/ml/test_against_spark.py` compares the class with pyspark. Of other classes: their tests.",
+        "- **row**: of a transformer, whether a predictor has a function of one row for it, without Arrow.",
+        "- **ONNX**: of a transformer, whether it can be exported.",
+        "- **scikit-learn**: whether `wrap` gives it a view: where a stage reads one column of vectors, or "
+        "features and a label.",
         "- **gaps**: what Spark's class has and ours has not.",
         "",
     ]
@@ -271,14 +329,23 @@ def section(module: str, instances: Mapping[type, Any]) -> list[str]:
             absent.append(name)
             continue
         line = line_of(getattr(ours, name), getattr(theirs, name), instances, tests)
-        cells = (line.name, line.params, line.saved, line.back_ends, line.views, "; ".join(line.gaps))
+        cells = (
+            line.name,
+            line.params,
+            line.saved,
+            line.frames,
+            line.row,
+            line.onnx,
+            line.sklearn,
+            "; ".join(line.gaps),
+        )
         rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     found = [f"## {module}", ""]
     found += [f"{len(rows)} of {len(names)}.", ""]
     if rows:
         found += [
-            "| class | params | saved | proven by | also | gaps |",
-            "|---|---|---|---|---|---|",
+            "| class | params | saved | frames | row | ONNX | scikit-learn | gaps |",
+            "|---|---|---|---|---|---|---|---|",
             *rows,
             "",
         ]
