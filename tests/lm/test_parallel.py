@@ -13,7 +13,7 @@ from fireside.core.errors import ConfigError
 from fireside.core.metrics import read_metrics
 from fireside.lm.training_checkpoint import latest_checkpoint
 from fireside.lm.workers import Workers
-from tests.lm.training_process import BREAK, NUM_STEPS, trainer
+from tests.lm.training_process import BREAK, EXPERTS, NUM_STEPS, trainer
 
 ROOT = Path(__file__).parents[2]
 FILES = ("weights.safetensors", "optimizer.safetensors")
@@ -25,6 +25,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("alone")
     trainer(directory / "straight").run()
     trainer(directory / "begun").run(until_step=BREAK)
+    trainer(directory / "experts", shape=EXPERTS).run()
     return directory
 
 
@@ -82,6 +83,10 @@ def test_losses_clipping_and_weights_are_those_of_one_process(alone: Path, toget
     assert_same_to_rounding(together / "straight", alone / "straight")
     # The norm that is clipped, 0.3, is that of the whole gradient.
     assert all(line["train/grad_norm"] > 0.3 for line in numbers(alone / "straight"))
+
+
+def test_mixtures_of_experts_train_alike(alone: Path, together: Path) -> None:
+    assert_same_to_rounding(together / "experts", alone / "experts")
 
 
 def test_a_broken_run_has_the_bits_of_a_straight_one(together: Path) -> None:

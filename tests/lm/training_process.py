@@ -1,10 +1,12 @@
-"""One of the processes that `test_parallel` starts with torchrun: three runs, one after the other.
+"""One of the processes that `test_parallel` starts with torchrun: runs, one after the other.
 
     python -m torch.distributed.run --nproc-per-node 2 -m tests.lm.training_process DIRECTORY STRATEGY
 
-`straight` is trained without a break, `broken` with one; `begun_alone` goes on from what one process left.
+`straight` is trained without a break, `broken` with one; `begun_alone` goes on from what one process left;
+the model of `experts` has some.
 """
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -33,6 +35,9 @@ SHAPE = ModelConfig(
     window=4,
     context_length=64,
 )
+# Some experts get no token in some micro-batches. The load-balance loss of one process would not be that of
+# several, each of which balances its own tokens.
+EXPERTS = dataclasses.replace(SHAPE, num_experts=4, num_experts_per_token=1, balance_weight=0.0)
 
 
 class Noise:
@@ -50,7 +55,12 @@ class Noise:
 
 
 def trainer(
-    directory: Path, strategy: Strategy = "ddp", workers: Workers | None = None, *, seed: int = 0
+    directory: Path,
+    strategy: Strategy = "ddp",
+    workers: Workers | None = None,
+    *,
+    seed: int = 0,
+    shape: ModelConfig = SHAPE,
 ) -> Trainer:
     config = TrainingConfig(
         num_steps=NUM_STEPS,
@@ -59,7 +69,7 @@ def trainer(
         micro_batch_size=2,
         strategy=strategy,
     )
-    return Trainer(Transformer(SHAPE, seed=seed), Noise(), config, directory, workers=workers)
+    return Trainer(Transformer(shape, seed=seed), Noise(), config, directory, workers=workers)
 
 
 def main(directory: Path, strategy: Strategy) -> None:
@@ -70,6 +80,7 @@ def main(directory: Path, strategy: Strategy) -> None:
         # Other initial weights: everything must come from the checkpoint.
         trainer(directory / "broken", strategy, workers, seed=9).run()
         trainer(directory / "begun_alone", strategy, workers, seed=9).run()
+        trainer(directory / "experts", strategy, workers, shape=EXPERTS).run()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ class ModelConfig:
     Attributes:
         vocab_size: number of token ids.
         hidden_size: width of the residual stream.
-        intermediate_size: width inside the feed-forward layers.
+        intermediate_size: width inside the feed-forward layers, or inside each expert.
         num_heads: query heads.
         num_kv_heads: key/value heads; each serves `num_heads / num_kv_heads` query heads.
         head_dim: width of one head; even, because rotary embedding turns pairs.
@@ -34,6 +34,10 @@ class ModelConfig:
         activation: of the gate in feed-forward layers: SiLU, or GELU in its tanh approximation.
         embedding_scale: what embeddings are multiplied by.
         initializer_range: standard deviation of the initial weights.
+        num_experts: how many feed-forward layers each layer chooses from; 0: one that all tokens use.
+        num_experts_per_token: how many of them each token uses.
+        normalize_experts: whether the weights of a token's experts sum to 1.
+        balance_weight: of the load-balance loss in training.
 
     Raises:
         ConfigError: sizes that do not fit together, or an invalid layer map.
@@ -64,6 +68,10 @@ class ModelConfig:
     activation: Literal["silu", "gelu_tanh"] = "silu"
     embedding_scale: float = 1.0
     initializer_range: float = 0.02
+    num_experts: int = 0
+    num_experts_per_token: int = 2
+    normalize_experts: bool = True
+    balance_weight: float = 0.01
 
     def __post_init__(self) -> None:
         for name in (
@@ -90,6 +98,15 @@ class ModelConfig:
             raise ConfigError(f"head_dim must be even, got {self.head_dim}")
         if self.activation not in ("silu", "gelu_tanh"):
             raise ConfigError(f"activation must be 'silu' or 'gelu_tanh', got {self.activation!r}")
+        if self.num_experts < 0:
+            raise ConfigError(f"num_experts must be at least 0, got {self.num_experts}")
+        if self.num_experts and not 1 <= self.num_experts_per_token <= self.num_experts:
+            raise ConfigError(
+                f"num_experts_per_token must be from 1 to num_experts ({self.num_experts}), "
+                f"got {self.num_experts_per_token}"
+            )
+        if not self.balance_weight >= 0:
+            raise ConfigError(f"balance_weight must be at least 0, got {self.balance_weight}")
         LayerMap.parse(self.layer_map, self.window)
 
     @property
@@ -112,7 +129,8 @@ class ModelConfig:
             self.num_heads * self.head_dim,
             self.num_kv_heads * self.head_dim,
         )
-        every_layer = 2 * hidden * heads_dim + 3 * hidden * self.intermediate_size
+        every_layer = 2 * hidden * heads_dim + self.num_experts * hidden
+        every_layer += max(self.num_experts, 1) * 3 * hidden * self.intermediate_size
         every_layer += (4 if self.post_norms else 2) * hidden
         every_layer += self.qk_norm * self.head_dim + self.qkv_bias * heads_dim + self.out_bias * hidden
         every_owner = 2 * hidden * kv_dim + self.qk_norm * self.head_dim + self.qkv_bias * 2 * kv_dim

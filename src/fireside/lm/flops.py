@@ -1,8 +1,9 @@
 """How many floating-point operations a model spends; follows the layer map.
 
 A multiply-add counts as two operations. Counted are the matrix products and, of attention, exactly the pairs
-of query and key that are visible: a window pays for its keys, a child layer pays for no K/V projections.
-Norms, rotation and softmax are left out, as is usual; masks between documents are not subtracted.
+of query and key that are visible: a window pays for its keys, a child layer pays for no K/V projections, and
+a token pays for the experts it uses. Norms, rotation and softmax are left out, as is usual; masks between
+documents are not subtracted.
 """
 
 import msgspec
@@ -48,10 +49,12 @@ def forward_flops(config: ModelConfig, num_tokens: int) -> ForwardFlops:
     query_width, kv_width = config.num_heads * config.head_dim, config.num_kv_heads * config.head_dim
     num_owners = len(layers.full_owners) + len(layers.sliding_owners)
     projected = layers.num_layers * 2 * query_width + num_owners * 2 * kv_width
+    num_used = config.num_experts_per_token if config.num_experts else 1
+    fed = width * (num_used * 3 * config.intermediate_size + config.num_experts)
     return ForwardFlops(
         projections=2 * num_tokens * width * projected,
         attention=4 * query_width * sum(visible_pairs(num_tokens, window) for window in layers.windows),
-        feed_forward=2 * num_tokens * layers.num_layers * 3 * width * config.intermediate_size,
+        feed_forward=2 * num_tokens * layers.num_layers * fed,
         head=2 * num_tokens * width * config.vocab_size,
     )
 
@@ -65,7 +68,8 @@ def training_flops(config: ModelConfig, num_tokens: int, *, num_frozen: int = 0)
     Args:
         config: the model.
         num_tokens: length of the sequence.
-        num_frozen: numbers in matrices that do not train, the output projection included.
+        num_frozen: numbers in matrices that do not train, the output projection included; of experts, as
+            many as a token uses.
 
     >>> config = ModelConfig(vocab_size=32, hidden_size=16, intermediate_size=32, num_heads=2, num_kv_heads=1,
     ...                      head_dim=8, layer_map="0_1s_1s", window=4, context_length=64)

@@ -46,13 +46,18 @@ Objective = Callable[[Transformer, TensorBatch], Tensor]
 
 
 def next_token_loss(model: Transformer, part: TensorBatch) -> Tensor:
-    """Cross-entropy of the next token; positions of weight 0 never reach the vocabulary."""
-    hidden_ND = model(part.inputs_BT, segments_BT=part.segments_BT).flatten(0, 1)
+    """Cross-entropy of the next token; positions of weight 0 never reach the vocabulary.
+
+    In a model with experts their load-balance loss is added, of all positions that pass through it together.
+    """
+    hidden_BTD, balance = model.forward_with_balance(part.inputs_BT, segments_BT=part.segments_BT)
+    hidden_ND, share = hidden_BTD.flatten(0, 1), part.weights_BT.sum()
     targets_N, weights_N = part.targets_BT.flatten(), part.weights_BT.flatten()
     if not weights_N.all():
         (kept,) = weights_N.nonzero(as_tuple=True)
         hidden_ND, targets_N, weights_N = hidden_ND[kept], targets_N[kept], weights_N[kept]
-    return linear_cross_entropy(hidden_ND, model.output_weight, targets_N, weights_N)
+    loss = linear_cross_entropy(hidden_ND, model.output_weight, targets_N, weights_N)
+    return loss + model.config.balance_weight * share * balance if model.config.num_experts else loss
 
 
 class BatchLoss(nn.Module):

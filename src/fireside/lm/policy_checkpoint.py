@@ -17,8 +17,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from fireside.core.checkpoint import verify, writing
-from fireside.core.config import to_dict
+from fireside.core.config import from_dict, to_dict
 from fireside.core.errors import CheckpointError, CorruptFileError
+from fireside.lm.config import ModelConfig
 from fireside.lm.optimizer_state import load_moments, moments
 from fireside.lm.transformer import Transformer
 
@@ -77,10 +78,11 @@ def load_policy(path: str | os.PathLike[str], model: Transformer, *, trained: Se
     verify(path, kind=_KIND)
     state, stored = _read_state(Path(path)), load_file(Path(path) / _WEIGHTS)
     shape = msgspec.json.decode(msgspec.json.encode(to_dict(model.config)))
+    written = to_dict(from_dict(ModelConfig, state.model))  # with what has been added since
     for name, value in shape.items():
-        if state.model.get(name) != value:
+        if written.get(name) != value:
             raise CheckpointError(
-                f"{path} was trained on another model: its {name} is {state.model.get(name)!r}, "
+                f"{path} was trained on another model: its {name} is {written.get(name)!r}, "
                 f"here it is {value!r}"
             )
     if trained and (different := sorted(stored.keys() ^ set(trained))):

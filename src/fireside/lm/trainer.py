@@ -19,11 +19,12 @@ import msgspec
 from torch import nn
 
 from fireside.core.atomic import write_bytes
-from fireside.core.config import to_dict
+from fireside.core.config import from_dict, to_dict
 from fireside.core.errors import ConfigError, FiresideError, ResumeError
 from fireside.core.metrics import MetricsWriter, read_metrics
 from fireside.core.progress import track
 from fireside.core.protocols import BatchSource, TokenBatch
+from fireside.lm.config import ModelConfig
 from fireside.lm.flops import training_flops
 from fireside.lm.gradients import BatchLoss, Objective, accumulate_gradients, check_batch, next_token_loss
 from fireside.lm.lr_schedule import learning_rate
@@ -213,7 +214,7 @@ class Trainer:
             )
         differences = [
             *_differences(state.training, self.config.numeric(), "training"),
-            *_differences(state.model, to_dict(self.model.config), "model"),
+            *_differences(_with_defaults(state.model), to_dict(self.model.config), "model"),
         ]
         if differences:
             raise ResumeError(
@@ -232,11 +233,23 @@ class Trainer:
 
 
 def _num_frozen(model: Transformer) -> int:
-    """Numbers in frozen matrices that take part in a matrix product; a tied embedding does, as the head."""
-    matrices = [module.weight for module in model.modules() if isinstance(module, nn.Linear)]
-    if model.config.tie_embeddings:
-        matrices.append(model.embed_tokens.weight)
-    return sum(matrix.numel() for matrix in matrices if not matrix.requires_grad)
+    """Numbers in frozen matrices that a token is multiplied by; a tied embedding is one, as the head."""
+    config = model.config
+    frozen, in_experts = 0, 0
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Linear) and not module.weight.requires_grad:
+            frozen += module.weight.numel()
+            in_experts += module.weight.numel() if ".experts." in name else 0
+    if config.tie_embeddings and not model.embed_tokens.weight.requires_grad:
+        frozen += model.embed_tokens.weight.numel()
+    if config.num_experts:
+        frozen -= in_experts - in_experts * config.num_experts_per_token // config.num_experts
+    return frozen
+
+
+def _with_defaults(model: dict[str, Any]) -> dict[str, Any]:
+    """A model's configuration with what has been added since it was written."""
+    return to_dict(from_dict(ModelConfig, model))
 
 
 def _differences(stored: dict[str, Any], given: dict[str, Any], where: str) -> list[str]:

@@ -20,6 +20,7 @@ from fireside.lm.attention import KeysValues, SelfAttention
 from fireside.lm.config import ModelConfig
 from fireside.lm.feed_forward import FeedForward
 from fireside.lm.finite_weights import check_finite
+from fireside.lm.mixture_of_experts import MixtureOfExperts
 from fireside.lm.norm import RMSNorm
 from fireside.lm.rotary import Rotation, rotation
 
@@ -38,7 +39,7 @@ class DecoderLayer(nn.Module):
         self.input_layernorm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.self_attn = SelfAttention(config, layer)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
-        self.mlp = FeedForward(config)
+        self.mlp = MixtureOfExperts(config) if config.num_experts else FeedForward(config)
         self.post_norms = config.post_norms
         if self.post_norms:
             self.attention_output_layernorm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
@@ -46,16 +47,17 @@ class DecoderLayer(nn.Module):
 
     def forward(
         self, x_BTD: Tensor, rotary: Rotation, shared: KeysValues | None, segments_BT: Tensor | None
-    ) -> tuple[Tensor, KeysValues]:
-        """The new residual stream, and the K/V that were attended to."""
+    ) -> tuple[Tensor, KeysValues, Tensor | None]:
+        """The new residual stream, the K/V that were attended to, and the load-balance loss of experts."""
         attended_BTD, kv = self.self_attn(self.input_layernorm(x_BTD), rotary, shared, segments_BT)
         if self.post_norms:
             attended_BTD = self.attention_output_layernorm(attended_BTD)
         x_BTD = x_BTD + attended_BTD
-        fed_BTD = self.mlp(self.post_attention_layernorm(x_BTD))
+        fed = self.mlp(self.post_attention_layernorm(x_BTD))
+        fed_BTD, balance = fed if isinstance(fed, tuple) else (fed, None)
         if self.post_norms:
             fed_BTD = self.mlp_output_layernorm(fed_BTD)
-        return x_BTD + fed_BTD, kv
+        return x_BTD + fed_BTD, kv, balance
 
 
 class Transformer(nn.Module):
@@ -123,10 +125,16 @@ class Transformer(nn.Module):
         Returns:
             float[B, T, D], the normalised output of the last layer.
         """
-        x_BTD, _ = self.run_layers(
-            self.embed(tokens_BT), range(len(self.layers)), {}, segments_BT=segments_BT
-        )
-        return self.norm(x_BTD)
+        hidden_BTD, _ = self.forward_with_balance(tokens_BT, segments_BT=segments_BT)
+        return hidden_BTD
+
+    def forward_with_balance(
+        self, tokens_BT: Tensor, *, segments_BT: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """As `forward`, and the mean load-balance loss of all layers; 0 in a model without experts."""
+        x_BTD, _, balances = self._run(self.embed(tokens_BT), range(len(self.layers)), {}, segments_BT)
+        balance = torch.stack(balances).mean() if balances else x_BTD.new_zeros(())
+        return self.norm(x_BTD), balance
 
     def embed(self, tokens: Tensor) -> Tensor:
         """[...] -> [..., D]: what enters the first layer."""
@@ -153,22 +161,31 @@ class Transformer(nn.Module):
         Returns:
             The residual stream after the last of them, and `shared` with the K/V of their owners added.
         """
+        x_BTD, known, _ = self._run(x_BTD, layers, shared, segments_BT)
+        return x_BTD, known
+
+    def _run(
+        self, x_BTD: Tensor, layers: range, shared: Mapping[int, KeysValues], segments_BT: Tensor | None
+    ) -> tuple[Tensor, dict[int, KeysValues], list[Tensor]]:
+        """As `run_layers`, with the load-balance losses of layers with experts."""
         positions_T = torch.arange(x_BTD.shape[1], device=x_BTD.device)
         rotary = {
             full: rotation(positions_T, head_dim=self.config.head_dim, theta=theta)
             for full, theta in ((True, self.config.rope_theta), (False, self.config.rope_theta_sliding))
         }
-        known = dict(shared)
+        known, balances = dict(shared), []
         for index in layers:
             layer, owner = self.layers[index], self.layer_map.owners[index]
             inputs = (x_BTD, rotary[self.layer_map.windows[index] is None], known.get(owner), segments_BT)
             if self.activation_checkpointing and torch.is_grad_enabled():
-                x_BTD, kv = checkpoint(layer, *inputs, use_reentrant=False)
+                x_BTD, kv, balance = checkpoint(layer, *inputs, use_reentrant=False)
             else:
-                x_BTD, kv = layer(*inputs)
+                x_BTD, kv, balance = layer(*inputs)
             if owner == index:
                 known[index] = kv
-        return x_BTD, known
+            if balance is not None:
+                balances.append(balance)
+        return x_BTD, known, balances
 
     def logits(self, hidden: Tensor) -> Tensor:
         """[..., D] -> [..., V]: unnormalised log-probabilities of the next token."""
