@@ -29,8 +29,8 @@ FULL = {
     "batch_size": 4,
     "calibration_rows": 64,
     "held_out_rows": 48,
-    "heal_steps": 40,
-    "learning_rate": 1e-3,
+    "heal_steps": 30,
+    "learning_rate": 1e-4,
 }
 QUICK = {
     "window": 32,
@@ -39,7 +39,7 @@ QUICK = {
     "calibration_rows": 24,
     "held_out_rows": 6,
     "heal_steps": 8,
-    "learning_rate": 1e-3,
+    "learning_rate": 1e-4,
 }
 # Characters of text: far more than a run reads, but not what would take minutes to tokenise.
 CHARACTERS, QUICK_CHARACTERS = 6_000_000, 150_000

@@ -25,7 +25,7 @@ def convert(
         typer.Option("--init", help="What shared K/V is made of; least squares where there is text."),
     ] = None,
     heal_steps: Annotated[int, typer.Option(help="Steps of healing; 0: none.")] = 0,
-    learning_rate: Annotated[float, typer.Option(help="Of healing, at its peak.")] = 1e-3,
+    learning_rate: Annotated[float, typer.Option(help="Of healing, at its peak.")] = 1e-4,
     batch_size: Annotated[int, typer.Option(help="Sequences in a step of healing.")] = 8,
     sequence_length: Annotated[int, typer.Option(help="Tokens in a sequence.")] = 512,
 ) -> None:

@@ -61,7 +61,7 @@ class ConversionConfig:
     window: int = 1024
     initialization: Initialization | None = None
     heal_steps: int = 0
-    learning_rate: float = 1e-3
+    learning_rate: float = 1e-4
     batch_size: int = 8
     sequence_length: int = 512
     calibration_rows: int = 64

@@ -35,7 +35,7 @@ class HealingConfig:
 
     Attributes:
         num_steps: optimizer steps.
-        learning_rate: at its peak; it warms up over a twentieth of the run and falls to 0 on a line.
+        learning_rate: at its peak; it warms up over a tenth of the run and falls to 0 on a line.
         optimizer: AdamW's constants and the clipping of gradients.
         trainable: patterns of the parameters that train.
         micro_batch_size: sequences that pass through both models at once; `None`: the whole batch.
@@ -44,7 +44,7 @@ class HealingConfig:
     """
 
     num_steps: int
-    learning_rate: float = 1e-3
+    learning_rate: float = 1e-4
     optimizer: AdamWConfig = field(default_factory=lambda: AdamWConfig(weight_decay=0.0))
     trainable: tuple[str, ...] = ("*.self_attn.*",)
     micro_batch_size: int | None = None
@@ -56,7 +56,7 @@ class HealingConfig:
         return TrainingConfig(
             num_steps=self.num_steps,
             schedule=LearningRateSchedule(
-                peak=self.learning_rate, kind="linear", warmup_steps=max(1, self.num_steps // 20)
+                peak=self.learning_rate, kind="linear", warmup_steps=max(1, self.num_steps // 10)
             ),
             optimizer=self.optimizer,
             trainable=self.trainable,
