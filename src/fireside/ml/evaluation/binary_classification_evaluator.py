@@ -51,7 +51,7 @@ class BinaryClassificationEvaluator(HasLabelCol, HasRawPredictionCol, HasWeightC
 
     def _evaluate(self, dataset: Dataset) -> float:
         score, label = self.getRawPredictionCol(), self.getLabelCol()
-        weight = (self.getWeightCol() or None) if self.isDefined("weightCol") else None
+        weight = self._weight_column()
         input_field(
             self,
             dataset.schema,

@@ -82,7 +82,7 @@ class MulticlassClassificationEvaluator(
         )
 
     def _evaluate(self, dataset: Dataset) -> float:
-        weight = (self.getWeightCol() or None) if self.isDefined("weightCol") else None
+        weight = self._weight_column()
         losses = self.getMetricName() == "logLoss"
         columns = [self.getPredictionCol(), self.getLabelCol(), *([weight] if weight else [])]
         for column in columns:

@@ -50,7 +50,7 @@ class RegressionEvaluator(HasLabelCol, HasPredictionCol, HasWeightCol, Evaluator
 
     def _evaluate(self, dataset: Dataset) -> float:
         columns = [self.getPredictionCol(), self.getLabelCol()]
-        weight = (self.getWeightCol() or None) if self.isDefined("weightCol") else None
+        weight = self._weight_column()
         columns += [weight] if weight else []
         for column in columns:
             input_field(self, dataset.schema, column, wanted="a number", fits=is_numeric)
