@@ -34,6 +34,7 @@ SHAPE: dict[str, Any] = {
     "pad_token_id": None,
 }
 WINDOWS = {"use_sliding_window": True, "sliding_window": 9}
+EXPERTS = {"num_experts": 6, "moe_intermediate_size": 24, "head_dim": 16, "num_experts_per_tok": 2}
 ROPE = {"rope_type": "default", "rope_theta": 500.0}
 GEMMA_ROPE = {
     "full_attention": {"rope_type": "default", "rope_theta": 500.0},
@@ -47,6 +48,14 @@ FAMILIES: list[tuple[str, dict[str, Any], str]] = [
     ("Qwen3", {"rope_parameters": ROPE, "head_dim": 16, "tie_word_embeddings": True}, "0_1_2_3"),
     ("Qwen3", {"rope_parameters": ROPE, "head_dim": 16, "attention_bias": True}, "0_1_2_3"),
     ("Qwen3", {"rope_parameters": ROPE, "head_dim": 8, **WINDOWS, "max_window_layers": 3}, "0_1_2_3s"),
+    ("Mixtral", {"rope_parameters": ROPE, "num_local_experts": 5}, "0_1_2_3"),
+    ("Mixtral", {"rope_parameters": ROPE, "num_local_experts": 4, "sliding_window": 9}, "0s_1s_2s_3s"),
+    ("Qwen3Moe", {"rope_parameters": ROPE, **EXPERTS, "num_experts_per_tok": 3}, "0_1_2_3"),
+    (
+        "Qwen3Moe",
+        {"rope_parameters": ROPE, **EXPERTS, "norm_topk_prob": True, "attention_bias": True},
+        "0_1_2_3",
+    ),
     ("Gemma3Text", {"rope_parameters": GEMMA_ROPE, "head_dim": 16, "sliding_window": 9}, "0s_1s_2s_3s"),
     (
         "Gemma3Text",

@@ -74,6 +74,7 @@ def _config_from(data: Mapping[str, Any]) -> ModelConfig:
 def _config_to(config: ModelConfig) -> dict[str, Any] | None:
     fits = (
         is_unshared(config)
+        and not config.num_experts
         and config.qk_norm
         and config.post_norms
         and config.qkv_bias == config.out_bias

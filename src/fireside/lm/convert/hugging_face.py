@@ -6,7 +6,7 @@
       manifest.json                              when written by us: sizes and checksums
 
 A model that one of the published families can express is written as that family, and other programs read it:
-Llama, Qwen 2 and 3, Gemma 3 (text). Any other is written as model type `mixattention`.
+Llama, Qwen 2, 3 and 3 MoE, Gemma 3 (text), Mixtral. Any other is written as model type `mixattention`.
 """
 
 import os
@@ -23,6 +23,7 @@ from fireside.core.checkpoint import MANIFEST, verify, writing
 from fireside.core.config import from_dict, to_dict
 from fireside.core.errors import CheckpointError, CorruptFileError, InputError
 from fireside.lm.config import ModelConfig
+from fireside.lm.convert.experts import MIXTRAL, QWEN3_MOE
 from fireside.lm.convert.family import Family
 from fireside.lm.convert.gemma3 import GEMMA3
 from fireside.lm.convert.llama import LLAMA
@@ -36,7 +37,7 @@ __all__ = ["load_hugging_face", "save_hugging_face"]
 _KIND = "fireside.lm.model"
 _CONFIG, _WEIGHTS, _INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 # The first that can express a model writes it; the last expresses all.
-_FAMILIES = (LLAMA, QWEN2, QWEN3, GEMMA3, MIXATTENTION)
+_FAMILIES = (LLAMA, QWEN2, QWEN3, GEMMA3, MIXTRAL, QWEN3_MOE, MIXATTENTION)
 _PREFIX, _HEAD = "model.", "lm_head.weight"
 
 

@@ -40,6 +40,7 @@ def _config_from(data: Mapping[str, Any]) -> ModelConfig:
 def _config_to(config: ModelConfig) -> dict[str, Any] | None:
     fits = (
         is_unshared(config)
+        and not config.num_experts
         and not config.layers.sliding_owners
         and not config.qk_norm
         and not config.post_norms

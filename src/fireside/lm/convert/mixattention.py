@@ -20,6 +20,10 @@ _OWN = (
     "post_norms",
     "activation",
     "embedding_scale",
+    "num_experts",
+    "num_experts_per_token",
+    "normalize_experts",
+    "balance_weight",
 )
 
 

@@ -53,6 +53,7 @@ def _config_to(config: ModelConfig, *, generation: int) -> dict[str, Any] | None
     biases = (config.qkv_bias, config.out_bias)
     fits = (
         is_unshared(config)
+        and not config.num_experts
         and config.qk_norm == (generation == 3)
         and biases in ([(True, False)] if generation == 2 else [(False, False), (True, True)])
         and not config.post_norms
