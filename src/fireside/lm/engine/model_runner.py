@@ -15,7 +15,9 @@ from torch.nn import functional as F
 
 from fireside.lm.config import ModelConfig
 from fireside.lm.engine.cached_attention import attend_chunk, attend_singles
-from fireside.lm.engine.packed_weights import PackedLayer, PackedWeights, normalize, pack
+from fireside.lm.engine.packed_weights import PackedLayer, PackedWeights, pack
+from fireside.lm.engine.panel_product import multiply
+from fireside.lm.engine.panels import Panels, WeightFormat
 from fireside.lm.engine.scheduler import Chunk
 from fireside.lm.feed_forward import activate
 from fireside.lm.rotary import Rotation, rotation
@@ -29,10 +31,12 @@ class ModelRunner:
 
     Args:
         model: whose weights are copied; `repack` after they have changed.
+        weight_format: how the copies of matrices are stored.
     """
 
-    def __init__(self, model: Transformer) -> None:
+    def __init__(self, model: Transformer, weight_format: WeightFormat = "fp32") -> None:
         self._model = model
+        self._weight_format = weight_format
         self._config: ModelConfig = model.config
         self._layer_map = model.config.layers
         positions = torch.arange(model.config.context_length)
@@ -40,11 +44,11 @@ class ModelRunner:
             is_full: rotation(positions, head_dim=model.config.head_dim, theta=theta)
             for is_full, theta in ((True, model.config.rope_theta), (False, model.config.rope_theta_sliding))
         }
-        self._weights: PackedWeights = pack(model)
+        self._weights: PackedWeights = pack(model, weight_format)
 
     def repack(self) -> None:
         """Take over the model's present weights."""
-        self._weights = pack(self._model)
+        self._weights = pack(self._model, self._weight_format)
 
     @torch.inference_mode()
     def run(self, chunks: Rows[Chunk]) -> Tensor:
@@ -60,23 +64,21 @@ class ModelRunner:
         if config.embedding_scale != 1:
             x_ND = x_ND * config.embedding_scale
         for index, layer in enumerate(weights.layers):
-            attended_NX = self._attend(index, layer, normalize(x_ND, config.rms_norm_eps), step)
-            x_ND = self._add(x_ND, attended_NX, layer.out_XD, layer.out_bias_D, layer.out_norm_D)
-            gate, up = (normalize(x_ND, config.rms_norm_eps) @ layer.gate_up_DX).chunk(2, dim=-1)
-            x_ND = self._add(
-                x_ND, activate(gate, config.activation).mul_(up), layer.down_XD, None, layer.down_norm_D
-            )
+            attended_NX = self._attend(index, layer, x_ND, step)
+            self._add(x_ND, attended_NX, layer.out, layer.out_bias_D, layer.out_norm_D)
+            gate, up = multiply(x_ND, layer.gate_up, eps=config.rms_norm_eps).chunk(2, dim=-1)
+            self._add(x_ND, activate(gate, config.activation).mul_(up), layer.down, None, layer.down_norm_D)
         step.advance()
-        return normalize(x_ND[step.drawn_rows_R], config.rms_norm_eps) @ weights.head_DV
+        return multiply(x_ND[step.drawn_rows_R], weights.head, eps=config.rms_norm_eps)
 
-    def _attend(self, index: int, layer: PackedLayer, normed_ND: Tensor, step: "_Step") -> Tensor:
+    def _attend(self, index: int, layer: PackedLayer, x_ND: Tensor, step: "_Step") -> Tensor:
         """The heads' outputs, [N, H d], before the output projection."""
         config = self._config
         owner, window = self._layer_map.owners[index], self._layer_map.windows[index]
-        projected_NX = normed_ND @ layer.qkv_DX
+        projected_NX = multiply(x_ND, layer.qkv, eps=config.rms_norm_eps)
         if layer.qkv_bias_X is not None:
             projected_NX.add_(layer.qkv_bias_X)
-        heads_NXd = projected_NX.view(normed_ND.shape[0], -1, config.head_dim)
+        heads_NXd = projected_NX.view(x_ND.shape[0], -1, config.head_dim)
         self._normalize_heads(heads_NXd, layer)
         is_owner = owner == index
         num_rotated = config.num_heads + (config.num_kv_heads if is_owner else 0)
@@ -93,17 +95,18 @@ class ModelRunner:
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
     def _add(
-        self, x_ND: Tensor, y_NX: Tensor, matrix_XD: Tensor, bias_D: Tensor | None, norm_D: Tensor | None
-    ) -> Tensor:
-        """The residual stream after a layer's output projection."""
+        self, x_ND: Tensor, y_NX: Tensor, matrix: Panels, bias_D: Tensor | None, norm_D: Tensor | None
+    ) -> None:
+        """Add a layer's output projection to the residual stream, in place."""
         if bias_D is None and norm_D is None:
-            return x_ND.addmm(y_NX, matrix_XD)
-        y_ND = y_NX @ matrix_XD
+            multiply(y_NX, matrix, into=x_ND)
+            return
+        y_ND = multiply(y_NX, matrix)
         if bias_D is not None:
             y_ND.add_(bias_D)
         if norm_D is not None:
             y_ND = F.rms_norm(y_ND, norm_D.shape, norm_D, self._config.rms_norm_eps)
-        return x_ND + y_ND
+        x_ND.add_(y_ND)
 
     def _normalize_heads(self, heads_NXd: Tensor, layer: PackedLayer) -> None:
         heads, kv_heads, eps = self._config.num_heads, self._config.num_kv_heads, self._config.rms_norm_eps

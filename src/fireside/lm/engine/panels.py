@@ -1,0 +1,68 @@
+"""A matrix laid out for products with few rows, its numbers as float32 or rounded to int8.
+
+A matrix [X, K] is cut into panels of `PANEL` outputs, [K, `PANEL`] each, so that a product reads it once from
+its first byte to its last. In int8 each output has a scale of its own: the largest number of its row becomes
+127. Only weights are rounded; what they multiply and the sums stay float32.
+
+Shape legend: X outputs, K inputs, P panels, W = `PANEL`.
+"""
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from llvmlite import binding
+from torch import Tensor
+
+__all__ = ["LANES", "PANEL", "Panels", "WeightFormat", "to_panels"]
+
+WeightFormat = Literal["fp32", "int8"]
+
+LANES = 16 if binding.get_host_cpu_features().get("avx512f") else 8
+"""Numbers of a vector register."""
+
+PANEL = 2 * LANES
+"""Outputs of a panel."""
+
+
+class Panels(NamedTuple):
+    """A matrix [X, K] in panels.
+
+    Attributes:
+        values_PKW: float32 or int8; zeros after the last output.
+        scales_X: float32[P W], what the sums of each output are multiplied by.
+        num_outputs: X.
+    """
+
+    values_PKW: npt.NDArray[Any]
+    scales_X: npt.NDArray[np.float32]
+    num_outputs: int
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of memory."""
+        return self.values_PKW.nbytes + self.scales_X.nbytes
+
+
+def to_panels(weight_XK: Tensor, weight_format: WeightFormat = "fp32") -> Panels:
+    """Lay out a matrix; it is copied.
+
+    >>> panels = to_panels(torch.tensor([[1.0, -2.0], [0.5, 0.25]]), "int8")
+    >>> panels.values_PKW[0, :, :2].T
+    array([[  64, -127],
+           [ 127,   64]], dtype=int8)
+    >>> [round(127 * float(scale), 4) for scale in panels.scales_X[:3]]
+    [2.0, 0.5, 127.0]
+    """
+    num_outputs, depth = weight_XK.shape
+    num_panels = -(-num_outputs // PANEL)
+    padded_XK = torch.zeros(num_panels * PANEL, depth)
+    padded_XK[:num_outputs] = weight_XK
+    scales_X = torch.ones(num_panels * PANEL)
+    if weight_format == "int8":
+        largest_X = padded_XK.abs().amax(dim=1)
+        scales_X = torch.where(largest_X > 0, largest_X / 127, scales_X)
+        padded_XK = padded_XK.div_(scales_X[:, None]).round_().to(torch.int8)
+    values_PKW = padded_XK.view(num_panels, PANEL, depth).transpose(1, 2).contiguous()
+    return Panels(values_PKW.numpy(), scales_X.numpy(), num_outputs)
