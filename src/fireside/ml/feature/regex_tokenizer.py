@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from fireside.ml.base import Transformer
 from fireside.ml.columns import column_without_nulls
+from fireside.ml.feature.text.automaton import automaton_of
 from fireside.ml.feature.text.java_regex import compile_java, split_as_java
 from fireside.ml.feature.text.lists import join_lists
 from fireside.ml.feature.text.lower_case import lower_case, lower_one
@@ -23,8 +24,8 @@ __all__ = ["RegexTokenizer"]
 class RegexTokenizer(RowTransform, OneColumn, Transformer):
     r"""Splits text at the matches of a pattern (`gaps`), or keeps the matches themselves.
 
-    Patterns are Java's. One character class, alone or repeated (`\s+`, `\W+`, `[^a-z]+`), is split in one
-    pass over the memory of the column; other patterns go row by row.
+    Patterns are Java's. Those without anchors, look-arounds and references become automata, which compiled
+    code runs over the memory of the column; other patterns go row by row.
 
     >>> RegexTokenizer(inputCol="text", outputCol="words", pattern=r"\W+").transform({"text": ["Ash, oak!"]})
     {'text': ['Ash, oak!'], 'words': [['ash', 'oak']]}
@@ -64,6 +65,10 @@ class RegexTokenizer(RowTransform, OneColumn, Transformer):
             # Runs of a class are what lies between runs of all other characters.
             table = np.logical_not(known[0])
             return [join_lists(*split_column(text, table, runs=True, minimum=max(1, minimum)))]
+        if (automaton := automaton_of(pattern)) is not None:
+            from fireside.ml.feature.text.token_kernel import cut_column
+
+            return [join_lists(*cut_column(text, automaton, gaps=gaps, minimum=minimum))]
         return [pa.array([self._tokens(row) for row in text.to_pylist()], pa.list_(pa.string()))]
 
     def _row_function(self, schema: pa.Schema) -> RowFunction | None:
