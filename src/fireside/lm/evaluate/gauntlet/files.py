@@ -1,5 +1,6 @@
 """A folder of benchmarks: sub-folders are categories, their `.jsonl` files benchmarks."""
 
+import codecs
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,8 +73,13 @@ def read_gauntlet(folder: Path) -> list[Benchmark]:
 
 
 def _read(file: Path) -> Benchmark:
+    try:
+        content = file.read_bytes().removeprefix(codecs.BOM_UTF8)
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error}): make it a file of JSON lines") from error
     items = []
-    for number, line in enumerate(file.read_bytes().split(b"\n"), 1):
+    # Not `splitlines`: texts may hold other characters that end lines, such as U+2028.
+    for number, line in enumerate(content.split(b"\n"), 1):
         if line.strip():
             try:
                 items.append(item_of(line))
