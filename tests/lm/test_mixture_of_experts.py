@@ -13,12 +13,15 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from fireside.core.errors import ConfigError
-from fireside.core.protocols import TokenBatch
+from fireside.core.protocols import SampleRequest, SamplingParams, TokenBatch
 from fireside.lm.config import ModelConfig
+from fireside.lm.engine.engine import Engine
+from fireside.lm.engine.engine_config import EngineConfig
 from fireside.lm.flops import forward_flops, training_flops
 from fireside.lm.gradients import BatchLoss, accumulate_gradients
 from fireside.lm.lr_schedule import LearningRateSchedule
 from fireside.lm.mixture_of_experts import MixtureOfExperts, balance_loss, route
+from fireside.lm.tokenizer import Tokenizer
 from fireside.lm.trainer import Trainer
 from fireside.lm.training_config import TrainingConfig
 from fireside.lm.transformer import Transformer
@@ -179,3 +182,24 @@ def test_the_output_is_weighted_by_the_router(tiny: TinyConfig) -> None:
         weight_N = F.linear(x, layer.gate.weight).softmax(-1)[:, 1]
         found, _ = layer(x)
         torch.testing.assert_close(found, layer.experts[1](x) * weight_N[:, None])
+
+
+@pytest.mark.parametrize("num_draft_tokens", [0, 4])
+def test_the_engine_draws_what_the_model_does_whoever_shares_the_batch(
+    tiny: TinyConfig, num_draft_tokens: int
+) -> None:
+    tokenizer = Tokenizer.train_bpe(["a fire by the sea"], vocab_size=270)
+    config = tiny("0_1s_1s_3", vocab_size=tokenizer.vocab_size, tie_embeddings=False, **EXPERTS)
+    model = Transformer(config, seed=11)
+    with torch.no_grad():
+        model.lm_head.weight[tokenizer.eos_id] = 0.0
+    params = SamplingParams(max_tokens=20, temperature=0.0)
+    prompts = [tuple(range(5, 12 + 3 * i)) for i in range(4)]
+    limits = EngineConfig(max_sequences=3, max_batch_tokens=11, num_draft_tokens=num_draft_tokens)
+    samples = Engine(model, tokenizer, limits).sample([SampleRequest(one, params) for one in prompts])
+    for prompt, sample in zip(prompts, samples, strict=True):
+        with torch.no_grad():
+            hidden_BTD = model(torch.tensor([[*prompt, *sample.tokens]]))
+            logprobs_TV = model.logits(hidden_BTD)[0, len(prompt) - 1 : -1].log_softmax(-1)
+        assert tuple(logprobs_TV.argmax(-1).tolist()) == sample.tokens
+        assert sample.logprobs == pytest.approx(logprobs_TV.max(-1).values.tolist(), rel=1e-5, abs=1e-5)
