@@ -25,6 +25,9 @@ __all__ = ["Bucketizer"]
 
 FloatArray = npt.NDArray[np.float64]
 
+FEW_SPLITS = 50
+"""So many comparisons of all numbers are faster than a search for each."""
+
 
 def are_splits(values: Sequence[float]) -> bool:
     """Whether numbers are the bounds of buckets: at least three, each above the one before.
@@ -145,14 +148,27 @@ def bucket_indices(numbers: FloatArray, splits: FloatArray) -> FloatArray:
     >>> bucket_indices(np.array([0.0, 1.0, 2.0, 3.0, np.nan]), np.array([0.0, 1.0, 2.0]))
     array([ 0.,  1.,  1., nan, nan])
     """
-    places = np.searchsorted(java_order(splits), java_order(numbers), side="right")
-    found = places.astype(np.float64) - 1
-    found[numbers == splits[-1]] = len(splits) - 2
-    found[(found < 0) | (found > len(splits) - 2) | np.isnan(numbers)] = np.nan
+    places = num_at_most(splits, numbers)
+    if ((splits == 0) & ~np.signbit(splits)).any():
+        places -= (numbers == 0) & np.signbit(numbers)
+    found = places.astype(np.float64)
+    found -= 1
+    # The last bucket has both of its bounds.
+    beyond = places == len(splits)
+    found[beyond] = np.where(numbers[beyond] == splits[-1], len(splits) - 2, np.nan)
+    found[(places <= 0) | np.isnan(numbers)] = np.nan
     return found
 
 
-def java_order(numbers: FloatArray) -> npt.NDArray[np.int64]:
-    """int64[N] that compare as `Double.compare` of Java does."""
-    bits = np.ascontiguousarray(numbers).view(np.int64)
-    return np.where(bits < 0, bits ^ np.int64(0x7FFFFFFFFFFFFFFF), bits)
+def num_at_most(splits: FloatArray, numbers: FloatArray) -> npt.NDArray[np.int64]:
+    """int64[N], how many of some ascending splits are at most each number.
+
+    >>> num_at_most(np.array([0.0, 1.0]), np.array([-1.0, 0.5, 1.0])).tolist()
+    [0, 1, 2]
+    """
+    if len(splits) > FEW_SPLITS:
+        return np.searchsorted(splits, numbers, side="right")
+    counts = np.zeros(len(numbers), np.uint8)
+    for split in splits:
+        counts += (numbers >= split).view(np.uint8)
+    return counts.astype(np.int64)
