@@ -145,7 +145,7 @@ def test_what_cannot_be_converted_is_one_clear_line(
 
 
 def test_a_source_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.gguf does not exist"):
+    with pytest.raises(InputError, match=r"none\.gguf is neither a file nor a directory"):
         convert_model(tmp_path / "none.gguf", tmp_path / "out", ConversionConfig(layer_map="ma-pairs"))
     with pytest.raises(ConfigError, match="held_out_every"):
         ConversionConfig(layer_map="ma-pairs", held_out_every=1)

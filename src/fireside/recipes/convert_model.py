@@ -19,18 +19,18 @@ from fireside.core.config import config, to_dict
 from fireside.core.errors import ConfigError, InputError
 from fireside.core.protocols import TokenBatch
 from fireside.core.seeding import RandomStreams
-from fireside.lm.convert.gguf import load_gguf
 from fireside.lm.convert.healing import HealingConfig, heal
-from fireside.lm.convert.hugging_face import load_hugging_face, save_hugging_face
+from fireside.lm.convert.hugging_face import save_hugging_face
 from fireside.lm.convert.surgery import Initialization, change_layer_map
 from fireside.lm.engine.planner import KVPlan
 from fireside.lm.evaluate.perplexity import held_out_loss
 from fireside.lm.layer_map import LayerMap
 from fireside.lm.tokenizer import Tokenizer
 from fireside.lm.transformer import Transformer
+from fireside.recipes.model_files import load_model
 from fireside.recipes.text_batches import text_batches
 
-__all__ = ["ConversionConfig", "TokenRows", "convert_model", "load_model", "read_texts", "token_rows"]
+__all__ = ["ConversionConfig", "TokenRows", "convert_model", "read_texts", "token_rows"]
 
 Int32Array = npt.NDArray[np.int32]
 
@@ -123,7 +123,7 @@ def convert_model(
     """Convert, heal, measure and write a model; JSON-ready results.
 
     Args:
-        source: a model directory in Hugging Face's format, or a GGUF file.
+        source: a model directory in Hugging Face's format, a GGUF file, or a training checkpoint.
         out: takes the new model; the run of healing lies beside it in `<out>.healing`, and one that was
             interrupted goes on.
         settings: the conversion.
@@ -138,7 +138,7 @@ def convert_model(
         InputError: too little text, or a model that cannot be read.
     """
     out = Path(out)
-    model, tokenizer = load_model(source)
+    model, tokenizer = load_model(Path(source))
     layers = LayerMap.read(settings.layer_map, model.config.num_layers, settings.window)
     results: dict[str, Any] = {
         "settings": to_dict(settings),
@@ -182,18 +182,6 @@ def convert_model(
             results["loss_after_healing"] = loss_of(converted, held_out)
     save_hugging_face(out, converted, tokenizer)
     return results
-
-
-def load_model(source: str | os.PathLike[str]) -> tuple[Transformer, Tokenizer]:
-    """A model and its tokenizer from a directory or a GGUF file.
-
-    Raises:
-        InputError: neither, or one that cannot be read.
-    """
-    path = Path(source)
-    if not path.exists():
-        raise InputError(f"{path} does not exist: give a model directory or a GGUF file")
-    return load_gguf(path) if path.is_file() else load_hugging_face(path)
 
 
 def read_texts(source: Any, *, column: str = "text") -> list[str]:
