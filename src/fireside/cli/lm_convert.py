@@ -10,7 +10,10 @@ __all__ = ["convert"]
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(help="A directory in Hugging Face's format, a GGUF file or a training checkpoint.")],
+    source: Annotated[
+        Path,
+        typer.Argument(help="A directory in Hugging Face's format, a GGUF file or a training checkpoint."),
+    ],
     out: Annotated[Path, typer.Argument(help="The new model's directory.")],
     layer_map: Annotated[
         str, typer.Option("--map", help="A preset, such as ma-pairs, or a map written out: 0_1s_1s_0.")
