@@ -89,16 +89,16 @@ def row_groups(random: np.random.Generator) -> Any:
         )
 
 
-def write_files(folder: Path, size: int) -> list[Path]:
-    """Files of `size` bytes in all, as Parquet without compression."""
+def write_files(folder: Path, size: int, num_files: int = NUM_FILES) -> list[Path]:
+    """Files of `size` bytes in all, at least a row group in each, as Parquet without compression."""
     groups, files = row_groups(np.random.default_rng(SEED)), []
-    for place in range(NUM_FILES):
+    for place in range(num_files):
         files.append(folder / f"part-{place:02d}.parquet")
         with (
             files[-1].open("wb") as sink,
             pq.ParquetWriter(sink, SCHEMA, compression="none", use_dictionary=["kind"]) as writer,
         ):
-            while sink.tell() < size / NUM_FILES:
+            while sink.tell() < size / num_files:
                 writer.write_table(next(groups))
     return files
 
