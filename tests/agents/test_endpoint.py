@@ -93,6 +93,31 @@ def test_the_conversation_arrives_as_messages_with_the_sampling_parameters() -> 
     assert (sample.text, sample.stop_reason, sample.logprobs) == ("Ho", "stop", ())
 
 
+def test_what_is_neutral_is_not_sent_and_what_speaks_of_tokens_is_refused() -> None:
+    heard: list[dict[str, Any]] = []
+
+    def answer(body: dict[str, Any]) -> tuple[int, Any]:
+        heard.append(body)
+        return says("Ho")
+
+    extra: dict[str, Any] = {
+        "top_k": 5,
+        "min_p": 0.1,
+        "repetition_penalty": 1.2,
+        "presence_penalty": 0.3,
+        "frequency_penalty": 0.4,
+    }
+    with sampler_of(answer) as sampler:
+        sampler.sample([ask(sampler)])
+        sampler.sample([ask(sampler, **extra)])
+        for name, value in (("logit_bias", ((1, 2.0),)), ("grammar", 'start: "a"'), ("top_logprobs", 2)):
+            with pytest.raises(InputError, match=name):
+                sampler.sample([ask(sampler, **{name: value})])
+    plain, full = heard
+    assert not plain.keys() & extra.keys()
+    assert {name: full[name] for name in extra} == extra
+
+
 def test_a_stop_string_is_heeded_even_where_the_endpoint_does_not() -> None:
     with sampler_of(lambda body: says("Search: Chad\nResult: none")) as sampler:
         (sample,) = sampler.sample([ask(sampler, stop=("\n",))])

@@ -206,6 +206,23 @@ def test_a_broken_sampler_is_a_record_that_names_the_error(scripted: Any, retrie
     assert training_sequences(record) == []
 
 
+def test_every_turn_is_sampled_as_the_configuration_says(scripted: Any, retriever: Any) -> None:
+    wanted: dict[str, Any] = {
+        "temperature": 0.5,
+        "top_k": 7,
+        "top_p": 0.9,
+        "min_p": 0.05,
+        "repetition_penalty": 1.1,
+        "presence_penalty": 0.2,
+        "frequency_penalty": 0.3,
+    }
+    environment = Environment(SearchTool(retriever), EnvironmentConfig(**wanted))
+    sampler = scripted(says("Search: a", "Answer: c"))
+    run(environment, sampler)
+    for batch in sampler.batches:
+        assert {name: getattr(batch[0].params, name) for name in wanted} == wanted
+
+
 def test_every_turn_draws_from_a_stream_of_its_own(scripted: Any, retriever: Any) -> None:
     sampler = scripted(says("Search: a", "Search: b", "Answer: c"))
     environment = Environment(SearchTool(retriever))

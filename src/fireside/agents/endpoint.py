@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from fireside.core.config import config
-from fireside.core.errors import ConfigError, EndpointError
+from fireside.core.errors import ConfigError, EndpointError, InputError
 from fireside.core.extras import require
-from fireside.core.protocols import Message, Role, Sample, SampleRequest
+from fireside.core.protocols import Message, Role, Sample, SampleRequest, SamplingParams
 
 __all__ = ["EndpointConfig", "EndpointSampler"]
 
@@ -21,6 +21,7 @@ END = 256
 BEGIN: dict[Role, int] = {"system": 257, "user": 258, "assistant": 259, "tool": 260}
 ROLE_OF = {token: role for role, token in BEGIN.items()}
 BUSY = frozenset({429, 502, 503, 504})
+_NEUTRAL = SamplingParams()
 
 
 @config
@@ -101,6 +102,8 @@ class EndpointSampler:
 
         Raises:
             EndpointError: the endpoint cannot be reached, stays busy, or answers with something else.
+            InputError: parameters that speak of tokens, which an endpoint hides: biases, grammars or the
+                likeliest tokens.
         """
         with ThreadPoolExecutor(self.config.concurrency) as pool:
             return list(pool.map(self._answer, requests))
@@ -114,13 +117,8 @@ class EndpointSampler:
         body: dict[str, Any] = {
             "model": self.config.model,
             "messages": messages_of(request.prompt_tokens),
-            "max_tokens": params.max_tokens,
-            "temperature": params.temperature,
-            "top_p": params.top_p,
-            "seed": params.seed % 2**31,
+            **fields_of(params),
         }
-        if params.stop:
-            body["stop"] = list(params.stop)
         text, finished = _read_choice(self._post(body), self.config.base_url)
         # Not every endpoint heeds `stop`.
         ends = [at for stop in params.stop if (at := text.find(stop)) >= 0]
@@ -165,6 +163,35 @@ def messages_of(tokens: Sequence[int]) -> list[dict[str, str]]:
         else:
             content.append(token)
     return messages
+
+
+def fields_of(params: SamplingParams) -> dict[str, Any]:
+    """Parameters as fields of a request.
+
+    What OpenAI's API does not have (`top_k`, `min_p` and `repetition_penalty`, as other servers call them) is
+    sent only where it does something, so that strict endpoints refuse it then and not always.
+
+    Raises:
+        InputError: parameters that speak of tokens.
+
+    >>> fields_of(SamplingParams(max_tokens=9, top_k=5, stop=("!",)))
+    {'max_tokens': 9, 'temperature': 1.0, 'top_p': 1.0, 'seed': 0, 'top_k': 5, 'stop': ['!']}
+    """
+    for name in ("logit_bias", "grammar", "top_logprobs"):
+        if getattr(params, name):
+            raise InputError(
+                f"{name} speaks of tokens, which an endpoint hides: leave it out, or use an engine"
+            )
+    fields = {
+        "max_tokens": params.max_tokens,
+        "temperature": params.temperature,
+        "top_p": params.top_p,
+        "seed": params.seed % 2**31,
+    }
+    for name in ("top_k", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty"):
+        if getattr(params, name) != getattr(_NEUTRAL, name):
+            fields[name] = getattr(params, name)
+    return {**fields, "stop": list(params.stop)} if params.stop else fields
 
 
 def _read_choice(answer: Any, base_url: str) -> tuple[str, bool]:

@@ -12,6 +12,7 @@ Whatever goes wrong inside ends the rollout with a record that says so; nothing 
 
 import logging
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -53,7 +54,12 @@ class EnvironmentConfig:
     Attributes:
         max_tokens: of one turn.
         temperature: of the sampler; 0 is greedy.
+        top_k: of the sampler; `None`: all tokens.
         top_p: of the sampler.
+        min_p: of the sampler.
+        repetition_penalty: of the sampler, as `SamplingParams` has them.
+        presence_penalty: of the sampler.
+        frequency_penalty: of the sampler.
         stop: a turn ends before these strings; an action is one line.
         max_invalid: turns without an action that are answered with a reminder; one more ends the rollout.
         result_role: in whose name results are shown. Small models have seen no other than the user.
@@ -63,7 +69,12 @@ class EnvironmentConfig:
 
     max_tokens: int = 40
     temperature: float = 1.0
+    top_k: int | None = None
     top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
     stop: tuple[str, ...] = ("\n",)
     max_invalid: int = 1
     result_role: Role = "user"
@@ -211,7 +222,12 @@ class Environment:
         return SamplingParams(
             max_tokens=max_tokens,
             temperature=self.config.temperature,
+            top_k=self.config.top_k,
             top_p=self.config.top_p,
+            min_p=self.config.min_p,
+            repetition_penalty=self.config.repetition_penalty,
+            presence_penalty=self.config.presence_penalty,
+            frequency_penalty=self.config.frequency_penalty,
             stop=stop,
             seed=streams.integer("turn", len(state.segments), len(state.steps)),
         )
@@ -230,13 +246,7 @@ def _take_turn(
         )
     state.tokens.extend(shown)
     state.pending = []
-    limited = SamplingParams(
-        max_tokens=min(params.max_tokens, room),
-        temperature=params.temperature,
-        top_p=params.top_p,
-        stop=params.stop,
-        seed=params.seed,
-    )
+    limited = replace(params, max_tokens=min(params.max_tokens, room))
     try:
         sample = yield SampleRequest(tuple(state.tokens), limited)
     except Exception as error:
