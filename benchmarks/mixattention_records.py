@@ -29,10 +29,11 @@ __all__ = ["RecordRows", "Row", "RowMaker", "schedule"]
 
 Int32Array = npt.NDArray[np.int32]
 RECORD = 3
+LONG, MANY = 5, 20
 TOKENS_PER_NEEDLE = 12
 CLOSING_WEIGHT = 0.5
 TEXT_WEIGHT = 0.25
-PHASES = ((0.25, 16), (0.32, 32), (0.4, 64), (0.5, 128))
+PHASES = ((0.12, 16), (0.3, 32), (0.65, 64), (0.8, 128))
 """Until which share of all steps rows have how many tokens; then the whole context."""
 
 
@@ -55,10 +56,13 @@ class Row(NamedTuple):
 def schedule(lots: np.random.Generator, num_records: int, num_keys: int) -> Int32Array:
     """The key of each of R records: each comes again after a log-uniform number of records.
 
+    Where there are `MANY` records, half of these numbers are at least `LONG`.
+
     >>> schedule(np.random.default_rng(0), 8, 4).tolist()
-    [0, 1, 0, 2, 1, 3, 0, 2]
+    [0, 1, 2, 0, 0, 3, 3, 1]
     """
-    gaps = np.exp(lots.random(num_records) * np.log(max(num_records, 2))).astype(int)
+    least = np.where(lots.random(num_records) < 0.5, 1, LONG if num_records >= MANY else 1)
+    gaps = (least * (max(num_records, 2) / least) ** lots.random(num_records)).astype(int)
     due: list[tuple[int, int]] = []
     keys, used = np.empty(num_records, np.int32), 0
     for record in range(num_records):

