@@ -7,19 +7,22 @@ Shape legend: N rows (tokens of this step), R rows after which a token may be dr
 D hidden, H query heads, G key/value heads, X heads of a projection, d head dimension, V vocabulary.
 """
 
+import weakref
 from collections.abc import Sequence as Rows
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from fireside.core.errors import InputError
 from fireside.lm.config import ModelConfig
 from fireside.lm.engine.cached_attention import attend_chunk, attend_singles
+from fireside.lm.engine.packed_feed_forward import feed_forward
 from fireside.lm.engine.packed_weights import PackedLayer, PackedWeights, pack
 from fireside.lm.engine.panel_product import multiply
-from fireside.lm.engine.panels import Panels, WeightFormat
+from fireside.lm.engine.panels import Panels
 from fireside.lm.engine.scheduler import Chunk
-from fireside.lm.feed_forward import activate
+from fireside.lm.engine.weight_format import WeightFormat
 from fireside.lm.rotary import Rotation, rotation
 from fireside.lm.transformer import Transformer
 
@@ -30,12 +33,13 @@ class ModelRunner:
     """A model, packed for inference.
 
     Args:
-        model: whose weights are copied; `repack` after they have changed.
+        model: whose weights are copied; `repack` after they have changed. It is not kept: where nobody else
+            does, only the copies stay in memory.
         weight_format: how the copies of matrices are stored.
     """
 
     def __init__(self, model: Transformer, weight_format: WeightFormat = "fp32") -> None:
-        self._model = model
+        self._model = weakref.ref(model)
         self._weight_format = weight_format
         self._config: ModelConfig = model.config
         self._layer_map = model.config.layers
@@ -47,8 +51,15 @@ class ModelRunner:
         self._weights: PackedWeights = pack(model, weight_format)
 
     def repack(self) -> None:
-        """Take over the model's present weights."""
-        self._weights = pack(self._model, self._weight_format)
+        """Take over the model's present weights.
+
+        Raises:
+            InputError: the model is gone.
+        """
+        model = self._model()
+        if model is None:
+            raise InputError("the model is gone: keep it as long as its weights may change")
+        self._weights = pack(model, self._weight_format)
 
     @torch.inference_mode()
     def run(self, chunks: Rows[Chunk]) -> Tensor:
@@ -66,8 +77,11 @@ class ModelRunner:
         for index, layer in enumerate(weights.layers):
             attended_NX = self._attend(index, layer, x_ND, step)
             self._add(x_ND, attended_NX, layer.out, layer.out_bias_D, layer.out_norm_D)
-            gate, up = multiply(x_ND, layer.gate_up, eps=config.rms_norm_eps).chunk(2, dim=-1)
-            self._add(x_ND, activate(gate, config.activation).mul_(up), layer.down, None, layer.down_norm_D)
+            if layer.down_norm_D is None:
+                feed_forward(x_ND, layer.feed_forward, config, into=x_ND)
+            else:
+                fed_ND, norm_D = feed_forward(x_ND, layer.feed_forward, config), layer.down_norm_D
+                x_ND.add_(F.rms_norm(fed_ND, norm_D.shape, norm_D, config.rms_norm_eps))
         step.advance()
         return multiply(x_ND[step.drawn_rows_R], weights.head, eps=config.rms_norm_eps)
 

@@ -12,7 +12,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fireside.lm.engine.panels import Panels, WeightFormat, to_panels
+from fireside.lm.engine.packed_feed_forward import (
+    PackedExperts,
+    PackedFeedForward,
+    pack_feed_forward,
+)
+from fireside.lm.engine.panels import Panels, to_panels
+from fireside.lm.engine.weight_format import WeightFormat
 from fireside.lm.norm import RMSNorm
 from fireside.lm.transformer import DecoderLayer, Transformer
 
@@ -29,8 +35,7 @@ class PackedLayer(NamedTuple):
     out: Panels
     out_bias_D: Tensor | None
     out_norm_D: Tensor | None
-    gate_up: Panels
-    down: Panels
+    feed_forward: PackedFeedForward | PackedExperts
     down_norm_D: Tensor | None
 
 
@@ -55,15 +60,12 @@ def pack(model: Transformer, weight_format: WeightFormat = "fp32") -> PackedWeig
 
 
 def _pack_layer(layer: DecoderLayer, weight_format: WeightFormat) -> PackedLayer:
-    attention, feed_forward = layer.self_attn, layer.mlp
+    attention = layer.self_attn
     projections = [attention.q_proj]
     if attention.is_owner:
         projections += [attention.k_proj, attention.v_proj]
     has_k_norm = attention.qk_norm and attention.is_owner
     qkv_XD = _after(layer.input_layernorm, *(projection.weight for projection in projections))
-    gate_up_XD = _after(
-        layer.post_attention_layernorm, feed_forward.gate_proj.weight, feed_forward.up_proj.weight
-    )
     return PackedLayer(
         qkv=to_panels(qkv_XD, weight_format),
         qkv_bias_X=_joined(*(projection.bias for projection in projections)),
@@ -72,8 +74,9 @@ def _pack_layer(layer: DecoderLayer, weight_format: WeightFormat) -> PackedLayer
         out=to_panels(attention.o_proj.weight.detach(), weight_format),
         out_bias_D=_joined(attention.o_proj.bias),
         out_norm_D=layer.attention_output_layernorm.weight.detach().clone() if layer.post_norms else None,
-        gate_up=to_panels(gate_up_XD, weight_format),
-        down=to_panels(feed_forward.down_proj.weight.detach(), weight_format),
+        feed_forward=pack_feed_forward(
+            layer.mlp, layer.post_attention_layernorm.weight.detach(), weight_format
+        ),
         down_norm_D=layer.mlp_output_layernorm.weight.detach().clone() if layer.post_norms else None,
     )
 

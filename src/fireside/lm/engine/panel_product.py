@@ -63,9 +63,9 @@ def multiply(x_NK: Tensor, panels: Panels, *, eps: float | None = None, into: Te
     with _ONE_AT_A_TIME:
         numba.set_num_threads(min(num_threads, numba.config.NUMBA_NUM_THREADS))
         _multiply(x, panels.values_PKW, panels.scales_X, -1.0 if eps is None else eps, adds, y)
-    if into is None or adds:
+    if into is None:
         return y_NX[:, : panels.num_outputs]
-    return into.add_(y_NX[:, : panels.num_outputs])
+    return into if adds else into.add_(y_NX[:, : panels.num_outputs])
 
 
 def _tile(rows: int) -> Any:

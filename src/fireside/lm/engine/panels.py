@@ -7,7 +7,7 @@ its first byte to its last. In int8 each output has a scale of its own: the larg
 Shape legend: X outputs, K inputs, P panels, W = `PANEL`.
 """
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,9 @@ import torch
 from llvmlite import binding
 from torch import Tensor
 
-__all__ = ["LANES", "PANEL", "Panels", "WeightFormat", "to_panels"]
+from fireside.lm.engine.weight_format import WeightFormat
 
-WeightFormat = Literal["fp32", "int8"]
+__all__ = ["LANES", "PANEL", "Panels", "to_panels"]
 
 LANES = 16 if binding.get_host_cpu_features().get("avx512f") else 8
 """Numbers of a vector register."""
