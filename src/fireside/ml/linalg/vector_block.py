@@ -189,8 +189,13 @@ class VectorBlock:
         if self.is_dense.all():
             return self._compressed_from_dense()
         nonzero = self.values != 0
-        counts = np.bincount(self.rows()[nonzero], minlength=len(self))
+        without_zeros = bool(nonzero.all())
+        counts = (
+            np.diff(self.indptr) if without_zeros else np.bincount(self.rows()[nonzero], minlength=len(self))
+        )
         sparse = sparse_is_smaller(counts, self.size)
+        if without_zeros and sparse.all() and not self.is_dense.any():
+            return self
         if not sparse.any():
             return VectorBlock.from_dense(self.to_dense())
         kept = nonzero & np.repeat(sparse, np.diff(self.indptr))
@@ -206,14 +211,14 @@ class VectorBlock:
 
     def _compressed_from_dense(self) -> "VectorBlock":
         dense = self.to_dense()
-        nonzero = dense != 0
-        if nonzero.all():
+        zeros = np.flatnonzero(dense == 0)
+        if not len(zeros):
             return self
-        counts = np.count_nonzero(nonzero, axis=1)
+        counts = self.size - np.bincount(zeros // self.size, minlength=len(self))
         sparse = sparse_is_smaller(counts, self.size)
         if not sparse.any():
             return self
-        kept = nonzero | ~sparse[:, None]
+        kept = (dense != 0) | ~sparse[:, None]
         indptr = np.concatenate([[0], np.cumsum(np.where(sparse, counts, self.size))]).astype(np.int64)
         places = np.broadcast_to(np.arange(self.size, dtype=np.int32), dense.shape)
         return VectorBlock(self.size, indptr, dense[kept], places[kept], ~sparse)
