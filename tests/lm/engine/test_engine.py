@@ -16,7 +16,7 @@ from fireside.lm.tokenizer import Tokenizer
 from fireside.lm.transformer import Transformer
 
 TinyConfig = Callable[..., ModelConfig]
-VOCAB = 280
+VOCAB = 273
 WINDOW = 7
 GREEDY = SamplingParams(max_tokens=24, temperature=0)
 
@@ -241,8 +241,8 @@ def test_prompts_that_cannot_be_read_are_refused_and_leave_nothing_behind(
     good = SampleRequest(prompt(20), GREEDY)
     with pytest.raises(InputError, match="prompt is empty"):
         engine.sample([good, SampleRequest((), GREEDY)])
-    with pytest.raises(InputError, match="token ids from 1 to 280"):
-        engine.sample([good, SampleRequest((1, 280), GREEDY)])
+    with pytest.raises(InputError, match="token ids from 1 to 273"):
+        engine.sample([good, SampleRequest((1, 273), GREEDY)])
     with pytest.raises(CapacityError, match="raise kv_cache_bytes"):
         engine.sample([good, SampleRequest(prompt(20), SamplingParams(max_tokens=100))])
     assert engine._scheduler.is_idle
@@ -292,3 +292,25 @@ def test_an_engine_that_could_read_no_prompt_is_refused() -> None:
         EngineConfig(max_sequences=64, max_batch_tokens=64)
     with pytest.raises(ConfigError, match="kv_cache_bytes"):
         EngineConfig(kv_cache_bytes=0)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_rows_of_a_padded_embedding_are_never_drawn_or_reported(
+    tiny: TinyConfig, tokenizer: Tokenizer, temperature: float
+) -> None:
+    """The rows beyond the tokenizer's are the likeliest here."""
+    model = model_of(tiny, "ma-pairs", vocab_size=VOCAB + 15)
+    padded = Transformer(model.config, seed=11)
+    with torch.no_grad():
+        model.lm_head.weight[VOCAB:] = 0.0
+        padded.load_state_dict(model.state_dict())
+        padded.lm_head.weight[VOCAB:] = 40 * model.lm_head.weight[1:16]
+    params = SamplingParams(max_tokens=30, temperature=temperature, seed=3, top_logprobs=4)
+    request = SampleRequest(prompt(20), params)
+    found = Engine(padded, tokenizer).sample([request])[0]
+    assert max(found.tokens) < VOCAB
+    assert all(token < VOCAB for top in found.top_logprobs for token, _ in top)
+    # The same tokens are drawn as if those rows had nothing to say; only their probabilities differ.
+    wanted = Engine(model, tokenizer).sample([request])[0]
+    assert found.tokens == wanted.tokens
+    assert found.logprobs != wanted.logprobs

@@ -20,7 +20,7 @@ from fireside.lm.tokenizer import Tokenizer
 from fireside.lm.transformer import Transformer
 
 TinyConfig = Callable[..., ModelConfig]
-VOCAB, WINDOW = 280, 7
+VOCAB, WINDOW = 273, 7
 
 
 @pytest.fixture(scope="module")

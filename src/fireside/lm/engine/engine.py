@@ -75,7 +75,7 @@ class Engine:
         self._tokenizer = tokenizer
         self._version = version
         self._scheduler = Scheduler(model.config, self._config)
-        self._runner = ModelRunner(model)
+        self._runner = ModelRunner(model, self._config.weights)
         self._grammars = GrammarCompiler(tokenizer, model.config.vocab_size)
         self._loop = StepLoop(self._scheduler, self._step)
         self._num_computed_tokens = 0
@@ -278,10 +278,11 @@ class Engine:
         """Draw one token for each sequence."""
         allowed, failures = _allowed(sequences)
         params = [sequence.params for sequence in sequences]
-        changed_BV = change_logits(logits_BV, params, [sequence.counts for sequence in sequences], allowed)
+        counts, num_tokens = [sequence.counts for sequence in sequences], self._tokenizer.vocab_size
+        changed_BV = change_logits(logits_BV, params, counts, allowed, num_tokens=num_tokens)
         uniforms = [sequence.next_uniform() for sequence in sequences]
         tokens, logprobs = draw(logits_BV, params, uniforms, changed_BV)
-        tops = top_logprobs(logits_BV, params)
+        tops = top_logprobs(logits_BV, params, num_tokens=num_tokens)
         events: list[tuple[Sequence, Event]] = []
         for sequence, token, logprob, top in zip(sequences, tokens, logprobs, tops, strict=True):
             if sequence in failures:

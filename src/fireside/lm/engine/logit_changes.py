@@ -1,4 +1,4 @@
-"""What changes a model's logits before a token is drawn: grammars, biases and penalties.
+"""What changes a model's logits before a token is drawn: grammars, biases, penalties and padding.
 
 Rows that ask for nothing are not touched, and where none asks the logits are not even copied. Changes of all
 rows are made at once, as pairs of a row and a token.
@@ -33,6 +33,8 @@ def change_logits(
     params: Rows[SamplingParams],
     counts: Rows[TokenCounts | None],
     allowed: Rows[BoolArray | None],
+    *,
+    num_tokens: int | None = None,
 ) -> Tensor:
     """The logits to draw from.
 
@@ -41,6 +43,8 @@ def change_logits(
         params: of each row.
         counts: of each row; needed where `has_penalties`.
         allowed: bool[V] of each row, which tokens a grammar allows; `None` allows all.
+        num_tokens: how many the tokenizer has; embeddings are often padded beyond, and what was never
+            trained must not be drawn. `None`: V.
 
     Returns:
         `logits_BV` itself where nothing changes.
@@ -52,7 +56,8 @@ def change_logits(
     penalized = [row for row, one in enumerate(params) if has_penalties(one)]
     biased = [row for row, one in enumerate(params) if one.logit_bias]
     masked = [row for row, mask in enumerate(allowed) if mask is not None]
-    if not (penalized or biased or masked):
+    is_padded = num_tokens is not None and num_tokens < logits_BV.shape[1]
+    if not (penalized or biased or masked or is_padded):
         return logits_BV
     changed_BV = logits_BV.clone()
     for row in masked:
@@ -61,6 +66,8 @@ def change_logits(
         _add_biases(changed_BV, params, biased)
     if penalized:
         _penalize(changed_BV, params, counts, penalized)
+    if is_padded:
+        changed_BV[:, num_tokens:] = -torch.inf
     return changed_BV
 
 

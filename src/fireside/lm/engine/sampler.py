@@ -50,17 +50,25 @@ def draw(
 
 
 @torch.inference_mode()
-def top_logprobs(logits_BV: Tensor, params: Rows[SamplingParams]) -> list[TopLogprobs]:
+def top_logprobs(
+    logits_BV: Tensor, params: Rows[SamplingParams], *, num_tokens: int | None = None
+) -> list[TopLogprobs]:
     """The likeliest tokens of each row, as many as it asks for, at temperature 1 without truncation.
+
+    Args:
+        logits_BV: float32, as the model gave them.
+        params: of each row.
+        num_tokens: how many the tokenizer has; `None`: V.
 
     >>> top_logprobs(torch.tensor([[0.0, 1.0]]), [SamplingParams(top_logprobs=1)])
     [((1, -0.31326...),)]
     """
-    wanted = [min(param.top_logprobs, logits_BV.shape[1]) for param in params]
+    known_BV = logits_BV[:, :num_tokens]
+    wanted = [min(param.top_logprobs, known_BV.shape[1]) for param in params]
     found: list[TopLogprobs] = [() for _ in params]
     for row, count in enumerate(wanted):
         if count:
-            logits_K, tokens_K = logits_BV[row].topk(count)
+            logits_K, tokens_K = known_BV[row].topk(count)
             # As `draw` has it, so that a token has the same number in both.
             logprobs_K = logits_K - logits_BV[row].logsumexp(dim=-1)
             found[row] = tuple(zip(tokens_K.tolist(), logprobs_K.tolist(), strict=True))
