@@ -47,7 +47,7 @@ def chat_prompting(sampler: TokenSampler, tokenizer: Tokenizer) -> Prompting:
     return Prompting(tokens, lambda prompt, answer_prefix: len(tokens(prompt, answer_prefix)))
 
 
-def endpoint_prompting(sampler: TokenSampler, tokenizer: Tokenizer, *, reserve: int = 32) -> Prompting:
+def endpoint_prompting(sampler: TokenSampler, tokenizer: Tokenizer, *, reserve: int = 64) -> Prompting:
     """For endpoints, which hide their tokens and take whole turns: the answer's beginning ends the question.
 
     Args:
