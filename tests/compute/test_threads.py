@@ -61,3 +61,15 @@ def test_a_chain_of_maps_gives_its_table_in_order_whatever_the_threads(
     )
     assert odd.to_table() == pa.Table.from_batches(list(odd.batches()), schema=schema)
     assert len(odd.to_table()) == 1000
+    ahead = odd.read_ahead().select(["a"])
+    assert list(ahead.batches()) == list(ahead.batches()) == list(odd.batches())
+
+
+def test_who_reads_ahead_and_stops_leaves_nothing_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    data = as_dataset({"a": list(range(100))}, batch_rows=5)
+    before = threading.active_count()
+    batches = map_batches(data, lambda batch: batch, data.schema).read_ahead().batches()
+    assert next(batches)["a"].to_pylist() == [0, 1, 2, 3, 4]
+    batches.close()
+    assert threading.active_count() == before

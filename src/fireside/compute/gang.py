@@ -1,8 +1,8 @@
 """`gang`: one function, run by equal processes side by side, each over its own rows.
 
-On this machine the gang is one process (kernels use threads). On Spark it is one barrier stage, whose tasks
-meet in a collective. The worker cannot tell the difference, and neither can the caller: results, and errors,
-are the same.
+On this machine the gang is one process (threads map batches ahead of it). On Spark it is one barrier stage,
+whose tasks meet in a collective. The worker cannot tell the difference, and neither can the caller: results,
+and errors, are the same.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ import numpy as np
 
 from fireside.compute.collective import Solo
 from fireside.compute.dataset import Dataset, DistributedDataset
-from fireside.compute.map_batches import function_name
+from fireside.compute.map_batches import MappedDataset, function_name
 from fireside.compute.message import decode
 from fireside.compute.outcome import encode_result, failure_of
 from fireside.core.errors import FiresideError
@@ -53,9 +53,10 @@ def gang(dataset: Dataset, worker: Worker, *arguments: Any) -> dict[str, Any]:
     if isinstance(dataset, DistributedDataset):
         return dataset.gang(worker, arguments)
     name = function_name(worker)
+    rows = dataset.read_ahead() if isinstance(dataset, MappedDataset) else dataset
     try:
         with np.errstate(all="ignore"):
-            result = worker(Solo(), dataset, *arguments)
+            result = worker(Solo(), rows, *arguments)
     except FiresideError:
         raise
     except Exception as error:

@@ -2,8 +2,8 @@
 
 A chain of maps makes one pass over its source: each batch goes through all functions before the next is
 read. On Spark the whole chain is one `mapInArrow`. Nothing runs until batches are asked for, and it runs
-again each time they are. `batches` is lazy, and holds one batch; `to_table`, which wants them all, has a
-batch in the hands of each thread.
+again each time they are. `batches` is lazy, and holds one batch; `to_table`, which wants them all, and
+`read_ahead` have a batch in the hands of each thread.
 """
 
 from collections.abc import Iterator
@@ -52,12 +52,22 @@ def map_batches(dataset: Dataset, function: BatchFunction, schema: pa.Schema) ->
 
 @final
 class MappedDataset(Dataset):
-    """What `map_batches` returns for data on this machine."""
+    """What `map_batches` returns for data on this machine.
 
-    def __init__(self, source: Dataset, function: BatchFunction, schema: pa.Schema) -> None:
+    Args:
+        source: what is mapped.
+        function: see `map_batches`.
+        schema: of what it returns.
+        ahead: whether threads map batches before they are asked for, one each.
+    """
+
+    def __init__(
+        self, source: Dataset, function: BatchFunction, schema: pa.Schema, *, ahead: bool = False
+    ) -> None:
         self._source = source
         self._function = function
         self._schema = schema
+        self._ahead = ahead
 
     @property
     def schema(self) -> pa.Schema:
@@ -68,10 +78,20 @@ class MappedDataset(Dataset):
         return None
 
     def batches(self) -> Iterator[pa.RecordBatch]:
+        if self._ahead:
+            yield from self._batches_of_threads()
+            return
         for batch in self._source.batches():
             yield from apply_to_batch(self._function, batch, self._schema)
 
     def to_table(self) -> pa.Table:
+        return pa.Table.from_batches(list(self._batches_of_threads()), schema=self.schema)
+
+    def read_ahead(self) -> "MappedDataset":
+        """The same rows, for somebody who will read them all: threads map batches ahead of the reader."""
+        return MappedDataset(self._source, self._function, self._schema, ahead=True)
+
+    def _batches_of_threads(self) -> Iterator[pa.RecordBatch]:
         links, source = [self], self._source
         while isinstance(source, MappedDataset):
             links, source = [source, *links], source._source
@@ -84,12 +104,12 @@ class MappedDataset(Dataset):
                 ]
             return pieces
 
-        made = [piece for pieces in map_in_order(through, source.batches()) for piece in pieces]
-        return pa.Table.from_batches(made, schema=self.schema)
+        for pieces in map_in_order(through, source.batches()):
+            yield from pieces
 
     def _select(self, columns: list[str]) -> "MappedDataset":
         schema = pa.schema([self._schema.field(name) for name in columns])
-        return MappedDataset(self, lambda batch: batch.select(columns), schema)
+        return MappedDataset(self, lambda batch: batch.select(columns), schema, ahead=self._ahead)
 
 
 def apply_to_batch(
@@ -97,7 +117,8 @@ def apply_to_batch(
 ) -> Iterator[pa.RecordBatch]:
     """The batches that a function makes of one, checked against `schema`, empty ones left out.
 
-    NaN and infinity go through the function's arithmetic without warnings, which on a cluster nobody would see.
+    NaN and infinity go through the function's arithmetic without warnings, which on a cluster nobody would
+    see.
 
     Raises:
         SchemaError: the function returned another schema, or no record batch at all.

@@ -31,8 +31,9 @@ def num_threads() -> int:
 def map_in_order(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """The results of a function, in the order of the items.
 
-    Each thread has one item in hand, and works in the caller's context (such as NumPy's `errstate`); the items are taken from their iterator by the caller's thread alone.
-    A single item, or a single thread, starts no threads.
+    Each thread has one item in hand, and works in the caller's context (such as NumPy's `errstate`). The
+    items are taken from their iterator by the caller's thread alone. A single item, or a single thread,
+    starts no threads.
 
     Args:
         function: must not depend on the order in which it is called.
