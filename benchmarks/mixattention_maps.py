@@ -9,6 +9,7 @@ All of it lies in build/mixattention-maps; a run that was interrupted goes on th
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,8 @@ HELD_OUT_EVERY = 20
 NUM_STEPS, QUICK_STEPS = 400, 12
 BATCH_TOKENS = 2048
 SEEDS = (17, 18, 19)
+LONGER = ("ma", "ma-pairs")
+"""Trained for twice the steps too: have they not learnt it, or not yet?"""
 JOBS = 2
 
 
@@ -53,24 +56,41 @@ def main(quick: bool) -> tuple[list[Row], list[Bar]]:
     """Prepare, train, measure; one row a run, as it is kept."""
     models = shapes()
     if quick:
-        models = {name: models[name] for name in ("standard", "ma-offset")}
+        quick_models = {name: models[name] for name in ("standard", "ma-offset")}
+        return sweep("quick", quick_models, QUICK_STEPS, SEEDS[:1], measured_rows=16), []
+    longer = {name: models[name] for name in LONGER}
+    return [
+        *sweep("sweep", models, NUM_STEPS, SEEDS),
+        *sweep("longer", longer, 2 * NUM_STEPS, SEEDS),
+    ], []
+
+
+def sweep(
+    directory: str,
+    models: dict[str, ModelConfig],
+    num_steps: int,
+    seeds: Sequence[int],
+    *,
+    measured_rows: int = 256,
+) -> list[Row]:
+    """Train and measure some models; rows in the models' order."""
     results = []
     for result in run_map_sweep(
         models,
-        record_task(quick=quick),
-        training(quick=quick),
-        HOME / ("quick" if quick else "sweep"),
-        seeds=SEEDS[:1] if quick else SEEDS,
+        record_task(num_steps, measured_rows),
+        training(num_steps),
+        HOME / directory,
+        seeds=seeds,
         jobs=JOBS,
         threads=1,
     ):
-        results.append(result)
+        results.append({"steps": num_steps, **result})
         print(result["seed"], result["model"], f"{result['seconds']:.0f} s", file=sys.stderr, flush=True)
     order = list(models)
-    return sorted(results, key=lambda one: (order.index(one["model"]), one["seed"])), []
+    return sorted(results, key=lambda one: (order.index(one["model"]), one["seed"]))
 
 
-def record_task(*, quick: bool) -> RecordTask:
+def record_task(num_steps: int, measured_rows: int = 256) -> RecordTask:
     """What is trained on and measured."""
     training, held_out = write_texts(HOME)
     return RecordTask(
@@ -80,14 +100,13 @@ def record_task(*, quick: bool) -> RecordTask:
         num_keys=NUM_KEYS,
         batch_tokens=BATCH_TOKENS,
         length=CONTEXT,
-        num_batches=QUICK_STEPS if quick else NUM_STEPS,
-        measured_rows=16 if quick else 256,
+        num_batches=num_steps,
+        measured_rows=measured_rows,
     )
 
 
-def training(*, quick: bool) -> TrainingConfig:
+def training(num_steps: int) -> TrainingConfig:
     """How every model is trained."""
-    num_steps = QUICK_STEPS if quick else NUM_STEPS
     return TrainingConfig(
         num_steps=num_steps,
         schedule=LearningRateSchedule(

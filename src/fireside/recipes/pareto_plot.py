@@ -44,9 +44,10 @@ def plot_pareto(
         axes.annotate(
             row.model, (row.kv_bytes, row.loss.mean), xytext=(6, 5), textcoords="offset points", fontsize=8
         )
-    axes.set_xscale("log")
-    axes.margins(x=0.15)
-    axes.set_xlabel("bytes of keys and values of a sequence that fills the context")
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter(lambda num_bytes, _: f"{num_bytes / 1024:g} KiB")
+    axes.margins(x=0.15, y=0.12)
+    axes.set_xlabel("keys and values of a sequence that fills the context")
     axes.set_ylabel(loss)
     axes.set_title(title, fontsize=10)
     axes.grid(alpha=0.3)
