@@ -18,6 +18,7 @@ from fireside.ml.feature import (
     Binarizer,
     Bucketizer,
     ChiSqSelectorModel,
+    CountVectorizerModel,
     ElementwiseProduct,
     IDFModel,
     ImputerModel,
@@ -29,10 +30,13 @@ from fireside.ml.feature import (
     OneHotEncoderModel,
     PCAModel,
     PolynomialExpansion,
+    RegexTokenizer,
     RobustScalerModel,
     StandardScalerModel,
+    StopWordsRemover,
     StringIndexerModel,
     TargetEncoderModel,
+    Tokenizer,
     UnivariateFeatureSelectorModel,
     VarianceThresholdSelectorModel,
     VectorAssembler,
@@ -42,9 +46,10 @@ from fireside.ml.feature import (
 )
 from fireside.ml.feature.column_pruner import ColumnPruner
 from fireside.ml.feature.vector_attribute_rewriter import VectorAttributeRewriter
-from fireside.ml.onnx import category_stages, column_stages, model_stages, vector_stages
+from fireside.ml.onnx import category_stages, column_stages, model_stages, text_stages, vector_stages
 from fireside.ml.onnx.graph import Graph
 from fireside.ml.onnx.inexpressible import REASONS, inexpressible
+from fireside.ml.schema import is_string_list
 from fireside.ml.serving.stage_columns import (
     accepted_kinds,
     columns_made,
@@ -60,6 +65,7 @@ EXPORTERS: dict[type[Transformer], Callable[[Graph, Any, pa.Schema], None]] = {
     Bucketizer: column_stages.bucketizer,
     ChiSqSelectorModel: vector_stages.selector,
     ColumnPruner: category_stages.column_pruner,
+    CountVectorizerModel: text_stages.count_vectorizer,
     DCT: vector_stages.cosine_transform,
     ElementwiseProduct: vector_stages.elementwise_product,
     IDFModel: vector_stages.idf,
@@ -74,10 +80,13 @@ EXPORTERS: dict[type[Transformer], Callable[[Graph, Any, pa.Schema], None]] = {
     OneHotEncoderModel: column_stages.one_hot_encoder,
     PCAModel: vector_stages.pca,
     PolynomialExpansion: category_stages.polynomial_expansion,
+    RegexTokenizer: text_stages.regex_tokenizer,
     RobustScalerModel: vector_stages.robust_scaler,
     StandardScalerModel: vector_stages.standard_scaler,
+    StopWordsRemover: text_stages.stop_words_remover,
     StringIndexerModel: column_stages.string_indexer,
     TargetEncoderModel: category_stages.target_encoder,
+    Tokenizer: text_stages.tokenizer,
     UnivariateFeatureSelectorModel: vector_stages.selector,
     VarianceThresholdSelectorModel: vector_stages.selector,
     VectorAssembler: column_stages.vector_assembler,
@@ -89,7 +98,13 @@ EXPORTERS: dict[type[Transformer], Callable[[Graph, Any, pa.Schema], None]] = {
 """Class of stage -> what adds it to a graph."""
 
 # The kind of column that a graph reads where a stage takes several.
-_PREFERRED = {"string": pa.string(), "number": pa.float64(), "vector": VECTOR_TYPE, "boolean": pa.bool_()}
+_PREFERRED = {
+    "string": pa.string(),
+    "number": pa.float64(),
+    "vector": VECTOR_TYPE,
+    "boolean": pa.bool_(),
+    "list of strings": pa.list_(pa.string()),
+}
 
 
 def export(
@@ -131,7 +146,8 @@ def export(
     schema = schema or pa.schema([(name, _type_of(stage, name)) for name, stage in wanted.read.items()])
     graph = Graph()
     for name in wanted.read:
-        if name in schema.names:
+        # Lists of strings only exist within a graph; who wants one of a row says so.
+        if name in schema.names and not is_string_list(schema.field(name).type):
             graph.add_input(schema.field(name))
     for stage in stages:
         after = stage.transformSchema(schema)
@@ -141,6 +157,10 @@ def export(
     known = list(dict.fromkeys(name for name in [*made, *wanted.read] if name in graph.columns))
     names = [name for name in wanted.final if name in graph.columns] if outputs is None else list(outputs)
     check_columns(pa.schema([(name, pa.null()) for name in known]), names)
+    if not names and graph.words:
+        raise inexpressible(
+            stages[-1], "it makes lists of strings, which no tensor holds", "export it with what counts them"
+        )
     write_bytes(Path(path), graph.model(names or list(graph.columns)).SerializeToString())
 
 

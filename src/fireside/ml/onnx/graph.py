@@ -4,6 +4,7 @@ Every column is a tensor of two dimensions: [N, 1] for numbers, strings and bool
 Vectors are dense float64; null is NaN.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,8 @@ __all__ = ["Graph", "Tensor", "opset_versions"]
 
 onnx = require("onnx", extra="onnx")
 
-OPSET, ML_OPSET, IR_VERSION = 18, 3, 9
-"""What onnxruntime has had since 1.15."""
+OPSET, ML_OPSET, IR_VERSION = 20, 3, 9
+"""What onnxruntime has had since 1.17."""
 
 ML_DOMAIN = "ai.onnx.ml"
 
@@ -46,11 +47,29 @@ class Tensor:
     element: str
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Lists of words, which only stages of a graph hand to one another.
+
+    Attributes:
+        strings: [N, K].
+        there: bool[N, K], which of them are in the lists.
+        lowers: whether the words are meant in lower case; only their ASCII letters are in it.
+        cut_inside: whether text was cut at other characters than white space.
+    """
+
+    strings: Tensor
+    there: Tensor
+    lowers: bool
+    cut_inside: bool = False
+
+
 class Graph:
-    """Nodes, constants and columns of a graph."""
+    """Nodes, constants, columns, and columns of lists of words of a graph."""
 
     def __init__(self) -> None:
         self.columns: dict[str, Tensor] = {}
+        self.words: dict[str, Words] = {}
         self._inputs: list[Any] = []
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
@@ -110,14 +129,23 @@ class Graph:
             domain: of the operator.
             attributes: of the operator.
         """
-        result = Tensor(self._new_name(), element or inputs[0].element)
-        names = [one.name for one in inputs]
-        self._nodes.append(onnx.helper.make_node(operator, names, [result.name], domain=domain, **attributes))
+        [result] = self.nodes(
+            operator, *inputs, elements=[element or inputs[0].element], domain=domain, **attributes
+        )
         return result
 
-    def test(self, operator: str, *inputs: Tensor) -> Tensor:
+    def nodes(
+        self, operator: str, *inputs: Tensor, elements: Sequence[str], domain: str = "", **attributes: Any
+    ) -> list[Tensor]:
+        """The results of an operator that has several, with elements of these types."""
+        results = [Tensor(self._new_name(), element) for element in elements]
+        read, made = [one.name for one in inputs], [one.name for one in results]
+        self._nodes.append(onnx.helper.make_node(operator, read, made, domain=domain, **attributes))
+        return results
+
+    def test(self, operator: str, *inputs: Tensor, **attributes: Any) -> Tensor:
         """The result of a comparison."""
-        return self.node(operator, *inputs, element="BOOL")
+        return self.node(operator, *inputs, element="BOOL", **attributes)
 
     def over_entries(self, operator: str, value: Tensor) -> Tensor:
         """[N, 1], a reduction such as `ReduceSum` of the entries of each row."""

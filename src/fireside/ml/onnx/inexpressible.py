@@ -8,19 +8,14 @@ from fireside.ml.param.params import Params
 __all__ = ["REASONS", "inexpressible", "refuse_skip"]
 
 _HASHES = "it hashes strings, which ONNX has no operator for"
-_TEXT = "ONNX lower-cases as the machine that runs it does, and has no regular expressions to split with"
 _LISTS = "it makes lists of vectors, which no tensor holds"
 REASONS = {
     "BucketedRandomProjectionLSHModel": _LISTS,
-    "CountVectorizerModel": "it reads lists of strings, which no tensor holds",
     "FeatureHasher": _HASHES,
     "HashingTF": _HASHES,
     "MinHashLSHModel": _LISTS,
-    "NGram": "it reads lists of strings, which no tensor holds",
-    "RegexTokenizer": _TEXT,
+    "NGram": "it joins words that may have left-out ones between them",
     "SQLTransformer": "it runs SQL",
-    "StopWordsRemover": "it reads lists of strings, which no tensor holds",
-    "Tokenizer": _TEXT,
     "Word2VecModel": "it reads lists of strings, which no tensor holds",
 }
 """Class of stage -> why it is never expressed."""
@@ -31,8 +26,8 @@ def inexpressible(stage: Params, why: str, remedy: str) -> InputError:
 
     >>> from fireside.ml.feature import NGram
     >>> stage = NGram()._resetUid("NGram_1")
-    >>> str(inexpressible(stage, "it joins strings", "leave it out"))
-    'NGram_1 cannot be exported: ONNX cannot express NGram here: it joins strings; leave it out'
+    >>> str(inexpressible(stage, "it joins words", "leave it out"))
+    'NGram_1 cannot be exported: ONNX cannot express NGram here: it joins words; leave it out'
     """
     kind = type(stage).__name__
     return InputError(f"{stage.uid} cannot be exported: ONNX cannot express {kind} here: {why}; {remedy}")
