@@ -17,7 +17,7 @@ from fireside.mixing.estimate import Estimate, estimate
 from fireside.recipes.pareto_plot import plot_pareto
 from fireside.recipes.pareto_table import pareto_markdown, pareto_rows, shown
 from harness import RESULTS
-from mixattention_maps import BASELINES, CONTEXT, NUM_STEPS
+from mixattention_maps import BASELINES, CONTEXT
 from mixattention_task import BINS, GROUPS
 
 PAGES = Path(__file__).parents[1] / "docs" / "lm"
@@ -28,11 +28,9 @@ FAMILIES = {"no full owner": "tab:gray", "shallow full owner": "tab:red", "deep 
 def main() -> None:
     """Write and print everything."""
     told: dict[str, Any] = msgspec.json.decode((RESULTS / "mixattention_maps.json").read_bytes())
-    results = [one for one in told["rows"] if one["steps"] == NUM_STEPS]
-    longer = [one for one in told["rows"] if one["steps"] > NUM_STEPS]
+    results = told["rows"]
     names = list(dict.fromkeys(one["model"] for one in results))
     print(recall_table(results, names))
-    print(recall_table(longer, list(dict.fromkeys(one["model"] for one in longer))))
     compared = pareto_rows(results, score="text_loss", baselines=BASELINES)
     print(pareto_markdown(compared))
     PAGES.mkdir(parents=True, exist_ok=True)
