@@ -141,6 +141,18 @@ def test_a_killed_run_goes_on_from_its_checkpoint(task: TextTask, tmp_path: Path
     assert (run / "checkpoints" / "step-00000004" / "weights.safetensors").stat().st_mtime_ns == started
 
 
+def test_runs_beside_each_other_give_what_one_after_another_do_and_a_failure_stops_no_other(
+    task: TextTask, tmp_path: Path
+) -> None:
+    shape = replace(pareto_models(SETTINGS, 60)[0]["standard"], vocab_size=60)
+    models = {"too-few-tokens": replace(shape, vocab_size=10), "standard": shape}
+    (alone,) = run_map_sweep({"standard": shape}, task, TRAINING, tmp_path / "alone", seeds=[3])
+    beside = run_map_sweep(models, task, TRAINING, tmp_path / "beside", seeds=[3], jobs=2, threads=1)
+    assert next(beside)["scores"] == pytest.approx(alone["scores"], rel=1e-6)
+    with pytest.raises(InputError, match="the model knows 0 to 9"):
+        next(beside)
+
+
 @pytest.mark.parametrize(
     ("settings", "texts", "complaint"),
     [
