@@ -14,6 +14,7 @@ from fireside.lm.tokenizer import Tokenizer
 from fireside.lm.training_checkpoint import load_weights, read_state
 from fireside.lm.transformer import Transformer
 from fireside.recipes.local_agent import MODEL_NAME
+from fireside.recipes.staged_run import stages_of_checkpoint
 from fireside.recipes.training_run import run_of_checkpoint
 
 __all__ = ["load_model", "load_tokenizer", "name_of_model"]
@@ -32,8 +33,9 @@ def load_model(path: Path | None) -> tuple[Transformer, Tokenizer]:
     """A model and its tokenizer.
 
     Args:
-        path: a directory in Hugging Face's format, a GGUF file, or a checkpoint that `fireside mix train`
-            left, such as `RUN/checkpoints/step-00001000`; `None` is SmolLM2-135M-Instruct from its package.
+        path: a directory in Hugging Face's format, a GGUF file, or a checkpoint that `fireside mix train` or
+            `fireside lm train` left, such as `RUN/checkpoints/step-00001000`; `None` is SmolLM2-135M-Instruct
+            from its package.
 
     Raises:
         InputError: there is nothing of the kind at `path`.
@@ -47,7 +49,7 @@ def load_model(path: Path | None) -> tuple[Transformer, Tokenizer]:
     if not path.is_dir():
         raise InputError(f"{path} is neither a file nor a directory: name a model")
     if _is_checkpoint(path):
-        tokenizer = run_of_checkpoint(path).tokenizer
+        tokenizer = _tokenizer_of_checkpoint(path)
         model = Transformer(from_dict(ModelConfig, read_state(path).model), seed=0)
         load_weights(model, path)
         check_finite(model.named_parameters())
@@ -65,7 +67,12 @@ def load_tokenizer(path: Path | None) -> Tokenizer:
     path = find_smollm2() if path is None else path
     if path.is_file():
         return Tokenizer.from_gguf(GGUFFile(path))
-    return run_of_checkpoint(path).tokenizer if _is_checkpoint(path) else Tokenizer.load(path)
+    return _tokenizer_of_checkpoint(path) if _is_checkpoint(path) else Tokenizer.load(path)
+
+
+def _tokenizer_of_checkpoint(path: Path) -> Tokenizer:
+    stages = stages_of_checkpoint(path)
+    return run_of_checkpoint(path).tokenizer if stages is None else Tokenizer.load(stages.tokenizer)
 
 
 def _is_checkpoint(path: Path) -> bool:

@@ -58,7 +58,7 @@ from fireside.lm.workers import join_workers
 from fireside.mixing import Domain, LoaderConfig, MixtureLoader, plan_file, read_mix_file
 from fireside.recipes.answer_batches import AnswerBatches, read_examples
 
-__all__ = ["StageSettings", "StagedSettings", "read_stages_file", "train_stages"]
+__all__ = ["StageSettings", "StagedSettings", "read_stages_file", "stages_of_checkpoint", "train_stages"]
 
 _RECORD, _MODEL = "stages.json", "model"
 
@@ -157,6 +157,21 @@ def read_stages_file(path: str | os.PathLike[str]) -> StagedSettings:
         return from_dict(StagedSettings, table).resolved(path.parent.absolute())
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
+
+
+def stages_of_checkpoint(checkpoint: str | os.PathLike[str]) -> StagedSettings | None:
+    """The stages that left a checkpoint; `None` where it is of another kind of run.
+
+    Raises:
+        InputError: their record cannot be read.
+    """
+    file = Path(checkpoint).absolute().parents[2] / _RECORD
+    if not file.exists():
+        return None
+    try:
+        return from_dict(StagedSettings, msgspec.json.decode(file.read_bytes(), type=dict))
+    except (OSError, msgspec.DecodeError, ConfigError) as error:
+        raise InputError(f"{file} cannot be read ({error}): restore it to use the checkpoint") from error
 
 
 def train_stages(settings: StagedSettings, directory: Path) -> list[dict[str, Any]]:
