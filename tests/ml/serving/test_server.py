@@ -217,6 +217,14 @@ def test_columns_that_no_stage_reads_can_be_answered_and_unknown_ones_are_named(
     assert "no column 'id'; did you mean 'idd'" in error_of(answer)
 
 
+def test_a_label_that_new_rows_have_not_is_told_once(model, caplog):
+    served = TestClient(make_app(model.copy()))
+    for _ in range(3):
+        assert served.post("/predict", json=[{"text": "fire"}, {"text": "law"}]).status_code == 200
+    told = [record for record in caplog.records if "there is no column 'topic'" in record.getMessage()]
+    assert len(told) <= 1
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "example.com"])
 def test_other_machines_need_a_key(host):
     with pytest.raises(ConfigError, match="can be reached from other machines"):

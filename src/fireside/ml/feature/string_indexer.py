@@ -89,6 +89,7 @@ class StringIndexerModel(RowTransform, StringIndexerParams, Model):
     def __init__(self, labelsArray: Sequence[Sequence[str]]) -> None:
         super().__init__()
         self.labelsArray = [list(labels) for labels in labelsArray]
+        self._absent: set[str] = set()
 
     @classmethod
     def from_labels(
@@ -187,7 +188,9 @@ class StringIndexerModel(RowTransform, StringIndexerParams, Model):
         for (source, target), labels in zip(pairs, self.labelsArray, strict=True):
             if source in schema.names:
                 found.append((source, target, labels))
-            else:
+            elif source not in self._absent:
+                # Once: a server asks for the schema of each request.
+                self._absent.add(source)
                 logger.warning("%s: there is no column %r, so %r is not made", self.uid, source, target)
         return found
 
