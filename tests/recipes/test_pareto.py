@@ -141,6 +141,22 @@ def test_a_killed_run_goes_on_from_its_checkpoint(task: TextTask, tmp_path: Path
     assert (run / "checkpoints" / "step-00000004" / "weights.safetensors").stat().st_mtime_ns == started
 
 
+def test_a_sweep_goes_on_where_configurations_have_got_new_settings_and_not_where_its_file_is_broken(
+    task: TextTask, tmp_path: Path
+) -> None:
+    shape = replace(pareto_models(SETTINGS, 60)[0]["standard"], vocab_size=60)
+    (first,) = run_map_sweep({"standard": shape}, task, TRAINING, tmp_path / "sweep", seeds=[3])
+    file = tmp_path / "sweep" / "sweep.json"
+    told = msgspec.json.decode(file.read_bytes())
+    del told["models"]["standard"]["post_norms"], told["training"]["precision"]
+    file.write_bytes(msgspec.json.encode(told))
+    assert list(run_map_sweep({"standard": shape}, task, TRAINING, tmp_path / "sweep", seeds=[3])) == [first]
+    for broken in (b"{", b"{}", b'{"format": 1, "models": {"standard": {"layers": 3}}}'):
+        file.write_bytes(broken)
+        with pytest.raises(ResumeError, match="cannot be read"):
+            list(run_map_sweep({"standard": shape}, task, TRAINING, tmp_path / "sweep", seeds=[3]))
+
+
 def test_runs_beside_each_other_give_what_one_after_another_do_and_a_failure_stops_no_other(
     task: TextTask, tmp_path: Path
 ) -> None:

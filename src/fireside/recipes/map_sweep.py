@@ -23,7 +23,7 @@ import msgspec
 import torch
 
 from fireside.core.atomic import disk_full_is_clear, write_bytes
-from fireside.core.config import to_dict
+from fireside.core.config import from_dict, to_dict
 from fireside.core.errors import ConfigError, FiresideError, ResumeError
 from fireside.core.protocols import BatchSource
 from fireside.core.seeding import RandomStreams
@@ -184,27 +184,32 @@ def _train_and_measure(run: _Run) -> dict[str, Any]:
 def _settle(directory: Path, models: Mapping[str, ModelConfig], task: Task, training: TrainingConfig) -> None:
     """Write `sweep.json`, or refuse a directory that holds another sweep; models and seeds may be added."""
     file = directory / SWEEP_FILE
-    shapes = {name: to_dict(shape) for name, shape in models.items()}
-    wanted = {"format": FORMAT, "task": task.fingerprint, "training": training.numeric(), "models": shapes}
-    wanted = msgspec.json.decode(msgspec.json.encode(wanted))
+    known: dict[str, ModelConfig] = {}
     if file.exists():
         try:
             found = msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
-        except msgspec.MsgspecError as error:
+            # What a configuration did not have when the sweep began has its default.
+            known = {name: from_dict(ModelConfig, shape) for name, shape in found["models"].items()}
+            same = {
+                "format": found["format"] == FORMAT,
+                "task": found["task"] == task.fingerprint,
+                "training": from_dict(TrainingConfig, found["training"]).numeric() == training.numeric(),
+            }
+        except (msgspec.MsgspecError, ConfigError, KeyError) as error:
             raise ResumeError(f"{file} cannot be read ({error}): delete {directory}") from error
-        known = found.get("models", {})
-        different = [name for name in ("format", "task", "training") if found.get(name) != wanted[name]]
-        different += [
-            f"shape of {name}"
-            for name in shapes
-            if known.get(name, wanted["models"][name]) != wanted["models"][name]
-        ]
+        different = [name for name, is_same in same.items() if not is_same]
+        different += [f"shape of {name}" for name, shape in models.items() if known.get(name, shape) != shape]
         if different:
             raise ResumeError(
                 f"{directory} holds a sweep with another {', '.join(different)}: ask for the same, or choose "
                 "another directory"
             )
-        wanted["models"] = {**known, **wanted["models"]}
+    told = {
+        "format": FORMAT,
+        "task": task.fingerprint,
+        "training": to_dict(training),
+        "models": {name: to_dict(shape) for name, shape in {**known, **models}.items()},
+    }
     with disk_full_is_clear(directory):
         directory.mkdir(parents=True, exist_ok=True)
-    write_bytes(file, msgspec.json.format(msgspec.json.encode(wanted), indent=1) + b"\n")
+    write_bytes(file, msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n")
