@@ -191,6 +191,7 @@ def test_metrics_are_what_prometheus_reads_and_count_what_happened(
     assert found["fireside_first_token_seconds_count",] == 1
     assert found["fireside_running_sequences",] == found["fireside_waiting_sequences",] == 0
     assert found["fireside_kv_cache_capacity_bytes",] == 2 << 30
+    assert found["fireside_drafted_tokens_total",] == found["fireside_accepted_tokens_total",] == 0
     assert "made-up" not in text
 
 
