@@ -36,7 +36,9 @@ def cut_column(
     _, offsets, data = column.buffers()
     bounds: Any = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
     text = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
-    lists, ends, out = _cut(text, bounds, automaton.next_state, automaton.accepts, gaps, minimum)
+    # Where the row of the next state starts in a flat table, or -1.
+    next_row = np.where(automaton.next_state < 0, -1, automaton.next_state.astype(np.int32) << 8).reshape(-1)
+    lists, ends, out = _cut(text, bounds, next_row, automaton.accepts, gaps, minimum)
     return lists, pa.StringArray.from_buffers(len(ends) - 1, pa.py_buffer(ends), pa.py_buffer(out))
 
 
@@ -51,21 +53,21 @@ def _units(text, first, last):  # type: ignore[no-untyped-def]  # pragma: no cov
 
 
 @numba.njit(cache=True, nogil=True)
-def _match_end(text, place, last, next_state, accepts):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _match_end(text, place, last, next_row, accepts):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Where the match that begins at a place ends, or -1."""
-    state, end = next_state[0, text[place]], -1
-    while state >= 0:
+    row, end = next_row[text[place]], -1
+    while row >= 0:
         place += 1
-        if accepts[state]:
+        if accepts[row >> 8]:
             end = place
         if place == last:
             break
-        state = next_state[state, text[place]]
+        row = next_row[row + text[place]]
     return end
 
 
 @numba.njit(cache=True, nogil=True)
-def _cut(text, bounds, next_state, accepts, gaps, minimum):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _cut(text, bounds, next_row, accepts, gaps, minimum):  # type: ignore[no-untyped-def]  # pragma: no cover
     rows = len(bounds) - 1
     lists = np.zeros(rows + 1, np.int32)
     # No token is longer than its text, and no row has more tokens than bytes and one.
@@ -79,8 +81,8 @@ def _cut(text, bounds, next_state, accepts, gaps, minimum):  # type: ignore[no-u
         while not at_end:
             end = -1
             while place < last and end < 0:
-                if next_state[0, text[place]] >= 0:
-                    end = _match_end(text, place, last, next_state, accepts)
+                if next_row[text[place]] >= 0:
+                    end = _match_end(text, place, last, next_row, accepts)
                 if end < 0:
                     place += 1
             at_end = place >= last
