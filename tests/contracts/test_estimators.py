@@ -6,9 +6,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from fireside.compute import Dataset
 from fireside.core.errors import InputError, SchemaError
 from fireside.ml.base import Estimator
-from fireside.ml.frame import open_frame
+from fireside.ml.frame import open_frame, return_frame
 from fireside.ml.param import ParamTypeError
 from tests.contracts.estimator_cases import CASES
 from tests.contracts.frame_kinds import (
@@ -57,17 +58,49 @@ def test_every_kind_of_frame_gives_the_same_rows_and_comes_back_as_itself(name, 
     assert rows_of(found) == approximately(expected)
 
 
+def of_vectors(name):
+    """Whether a case has nothing but vectors, and perhaps labels."""
+    frame = CASES[name].frame
+    if frame.column_names[1:] not in (["v"], ["v", "y"]):
+        return False
+    return not frame["v"].null_count and not frame.schema.field("v").metadata
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if of_vectors(name)])
+def test_a_libsvm_file_gives_what_its_rows_give(name, tmp_path):
+    case, path = CASES[name], tmp_path / "rows.libsvm"
+    columns = return_frame(open_frame(case.frame), {"id": []})
+    size = max(map(len, columns["v"]))
+    lines = []
+    for label, vector in zip(columns.get("y", columns["id"]), columns["v"], strict=True):
+        entries = dict(zip(*vector.active(), strict=True))
+        # The last entry is there in each row, and tells the size.
+        entries.setdefault(size - 1, 0.0)
+        lines.append(" ".join([f"{label}", *(f"{i + 1}:{x!r}" for i, x in sorted(entries.items()))]))
+    path.write_text("\n".join(lines).replace("np.float64(", "").replace(")", "") + "\n")
+    stage = renamed(case.stage(), {"v": "features", "y": "label"})
+    table = open_frame(path).to_table()
+    in_memory, streamed = ((stage.fit(f) if case.is_estimator else stage).transform(f) for f in (table, path))
+    assert isinstance(streamed, Dataset)
+    assert plain(streamed.to_table().to_pylist()) == approximately(plain(in_memory.to_pylist()))
+
+
+def renamed(stage, names):
+    """The stage with other names of columns in its params."""
+    for param, value in stage._paramMap.items():
+        if param.endswith(("Col", "Cols")):
+            known = [names.get(v, v) for v in value] if isinstance(value, list) else names.get(value, value)
+            stage.set(stage.getParam(param), known)
+    return stage
+
+
 @pytest.mark.parametrize("name", [name for name in CASES if name not in NAMES_IN_SYNTAX])
 def test_columns_may_have_any_name(name, make_frame, request):
     case = CASES[name]
     if request.node.callspec.params["make_frame"].startswith("spark") and " " in name:
         pytest.skip("one case of each class is enough to pay for on Spark")
     names = {name: f"ä {name}.`{name}` 'ß' 日本 \\" for name in case.reads}
-    stage = case.stage()
-    for param, value in stage._paramMap.items():
-        if param.endswith(("Col", "Cols")):
-            known = [names.get(v, v) for v in value] if isinstance(value, list) else names.get(value, value)
-            stage.set(stage.getParam(param), known)
+    stage = renamed(case.stage(), names)
     frame = make_frame(case.frame.rename_columns([names.get(n, n) for n in case.frame.column_names]))
     table = open_frame(frame).to_table() if str(frame).endswith(".csv") else case.frame
     expected = rows_of(
