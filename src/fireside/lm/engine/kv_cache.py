@@ -41,6 +41,7 @@ class _Store(NamedTuple):
     keys: Tensor
     values: Tensor
     slots: int
+    address: int
 
 
 class KVCache:
@@ -82,6 +83,11 @@ class KVCache:
         """Bytes of all buffers."""
         return sum(store.buffer.nbytes for store in self._stores.values())
 
+    def place(self, owner: int) -> tuple[int, int] | None:
+        """Address of an owner's float32 buffer [2G, S, d] and its S; `None` where it has another type."""
+        store = self._stores[owner]
+        return (store.address, store.slots) if store.buffer.dtype == torch.float32 else None
+
     def append(self, owner: int, new_12Gd: Tensor) -> tuple[Tensor, Tensor]:
         """Store the K/V of the next token and give what it attends to.
 
@@ -90,7 +96,7 @@ class KVCache:
         Returns:
             Keys and values [1, G, S, d] of the tokens that the new one sees, itself included, in any order.
         """
-        buffer, keys, values, slots = self._stores[owner]
+        buffer, keys, values, slots, _ = self._stores[owner]
         buffer.select(2, self.length % slots).copy_(new_12Gd)
         seen = min(self.length + 1, slots)
         return keys.narrow(2, 0, seen).float(), values.narrow(2, 0, seen).float()
@@ -195,7 +201,7 @@ class KVCache:
 def _store(config: ModelConfig, slots: int, dtype: torch.dtype) -> _Store:
     kv_heads = config.num_kv_heads
     buffer = torch.empty(1, 2 * kv_heads, slots, config.head_dim, dtype=dtype)
-    return _Store(buffer, buffer[:, :kv_heads], buffer[:, kv_heads:], slots)
+    return _Store(buffer, buffer[:, :kv_heads], buffer[:, kv_heads:], slots, buffer.data_ptr())
 
 
 def _pick(ring: Tensor, positions: range) -> Tensor:

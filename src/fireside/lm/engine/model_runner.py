@@ -9,7 +9,10 @@ D hidden, H query heads, G key/value heads, X heads of a projection, d head dime
 
 import weakref
 from collections.abc import Sequence as Rows
+from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -17,6 +20,7 @@ from torch.nn import functional as F
 from fireside.core.errors import InputError
 from fireside.lm.config import ModelConfig
 from fireside.lm.engine.cached_attention import attend_chunk, attend_singles
+from fireside.lm.engine.decode_attention import attend_next
 from fireside.lm.engine.packed_feed_forward import feed_forward
 from fireside.lm.engine.packed_weights import PackedLayer, PackedWeights, pack
 from fireside.lm.engine.panel_product import multiply
@@ -27,6 +31,10 @@ from fireside.lm.rotary import Rotation, rotation
 from fireside.lm.transformer import Transformer
 
 __all__ = ["ModelRunner"]
+
+KeysValues = tuple[Tensor, Tensor]
+# From here on torch's attention, whose threads share the keys of a head, is faster.
+_MANY_KEYS = 1024
 
 
 class ModelRunner:
@@ -94,18 +102,24 @@ class ModelRunner:
             projected_NX.add_(layer.qkv_bias_X)
         heads_NXd = projected_NX.view(x_ND.shape[0], -1, config.head_dim)
         self._normalize_heads(heads_NXd, layer)
-        is_owner = owner == index
-        num_rotated = config.num_heads + (config.num_kv_heads if is_owner else 0)
-        _rotate(heads_NXd[:, :num_rotated], step.rotations[window is None])
-        if is_owner:
-            step.store(index, heads_NXd[:, config.num_heads :])
-        keys_values = step.keys_values[owner]
-        singles = step.num_singles
-        outputs = attend_singles(heads_NXd[:singles, : config.num_heads], keys_values[:singles])
-        for q_nHd, kv in zip(
-            step.split_chunks(heads_NXd[:, : config.num_heads]), keys_values[singles:], strict=True
-        ):
-            outputs.append(attend_chunk(q_nHd, *kv, window=window))
+        is_owner, heads, kv_heads = owner == index, config.num_heads, config.num_kv_heads
+        tables, singles, outputs = step.rotations[window is None], step.num_singles, []
+        places = step.places(owner)
+        if places is not None:
+            turning = (tables.cos[:singles, 0], tables.sin[:singles, 0])
+            outputs.append(
+                attend_next(heads_NXd[:singles], *turning, *places, num_heads=heads, num_kv_heads=kv_heads)
+            )
+        first = 0 if places is None else singles
+        if first < len(x_ND):
+            num_rotated = heads + (kv_heads if is_owner else 0)
+            _rotate(heads_NXd[first:, :num_rotated], Rotation(tables.cos[first:], tables.sin[first:]))
+            if is_owner:
+                step.store(index, heads_NXd[:, heads:], with_singles=places is None)
+            next_kv, chunks_kv = step.keys_values[owner]
+            outputs += attend_singles(heads_NXd[: len(next_kv), :heads], next_kv)
+            for q_nHd, kv in zip(step.split_chunks(heads_NXd[:, :heads]), chunks_kv, strict=True):
+                outputs.append(attend_chunk(q_nHd, *kv, window=window))
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
     def _add(
@@ -128,6 +142,14 @@ class ModelRunner:
             if norm_d is not None:
                 part = heads_NXd[:, start : start + count]
                 part.copy_(F.rms_norm(part, norm_d.shape, norm_d, eps))
+
+
+class _Places(NamedTuple):
+    """Addresses and slots of the buffers of some sequences, and the positions of their next tokens."""
+
+    addresses_B: npt.NDArray[np.int64]
+    slots_B: npt.NDArray[np.int64]
+    lengths_B: npt.NDArray[np.int64]
 
 
 class _Step:
@@ -153,18 +175,39 @@ class _Step:
             is_full: Rotation(table.cos[positions_N].unsqueeze(1), table.sin[positions_N].unsqueeze(1))
             for is_full, table in rotations.items()
         }
-        self.keys_values: dict[int, list[tuple[Tensor, Tensor]]] = {}
+        self._lengths_B = np.array([cache.length for cache in self._caches[: self.num_singles]])
+        self._places: dict[int, _Places | None] = {}
+        self.keys_values: dict[int, tuple[list[KeysValues], list[KeysValues]]] = {}
 
-    def store(self, owner: int, kv_N2Gd: Tensor) -> None:
-        """Add an owner's new keys and values to the caches; `keys_values` then holds what is attended to."""
+    def places(self, owner: int) -> "_Places | None":
+        """Where single tokens find an owner's keys and values, if these are few enough for `attend_next`."""
+        if owner not in self._places:
+            self._places[owner] = self._find_places(owner)
+        return self._places[owner]
+
+    def _find_places(self, owner: int) -> "_Places | None":
+        places = [cache.place(owner) for cache in self._caches[: self.num_singles]]
+        if not places or None in places:
+            return None
+        addresses_B, slots_B = np.array(places).T
+        if np.minimum(self._lengths_B, slots_B).max() >= _MANY_KEYS:
+            return None
+        return _Places(addresses_B, slots_B, self._lengths_B)
+
+    def store(self, owner: int, kv_N2Gd: Tensor, *, with_singles: bool) -> None:
+        """Add an owner's new keys and values to the caches.
+
+        `keys_values` then holds what is attended to: by single tokens, if they are stored too, and by chunks.
+        """
         singles, caches = self.num_singles, self._caches
-        rows = kv_N2Gd[:singles].unsqueeze(1).unbind(0)
-        self.keys_values[owner] = [
-            cache.append(owner, row) for cache, row in zip(caches[:singles], rows, strict=True)
-        ] + [
-            cache.extend(owner, chunk)
-            for cache, chunk in zip(caches[singles:], self.split_chunks(kv_N2Gd), strict=True)
-        ]
+        rows = kv_N2Gd[:singles].unsqueeze(1).unbind(0) if with_singles else ()
+        self.keys_values[owner] = (
+            [cache.append(owner, row) for cache, row in zip(caches[: len(rows)], rows, strict=True)],
+            [
+                cache.extend(owner, chunk)
+                for cache, chunk in zip(caches[singles:], self.split_chunks(kv_N2Gd), strict=True)
+            ],
+        )
 
     def split_chunks(self, x_N: Tensor) -> tuple[Tensor, ...]:
         """The rows of each sequence that has more than one."""

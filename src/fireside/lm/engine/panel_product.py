@@ -19,7 +19,7 @@ from torch import Tensor
 from fireside.core.extras import require
 from fireside.lm.engine.panels import LANES, PANEL, Panels
 
-__all__ = ["multiply"]
+__all__ = ["ONE_AT_A_TIME", "multiply"]
 
 numba = require("numba", extra="lm")
 
@@ -35,7 +35,7 @@ _AHEAD_BYTES = 16 << 10
 # Products with fewer multiplications are not worth another thread.
 _THREAD_WORK = 1 << 18
 # The plainest of numba's threading layers must not be entered twice, and two at once would not be faster.
-_ONE_AT_A_TIME = threading.Lock()
+ONE_AT_A_TIME = threading.Lock()
 
 
 def multiply(x_NK: Tensor, panels: Panels, *, eps: float | None = None, into: Tensor | None = None) -> Tensor:
@@ -60,7 +60,7 @@ def multiply(x_NK: Tensor, panels: Panels, *, eps: float | None = None, into: Te
     y_NX = into if into is not None and adds else torch.empty(x_NK.shape[0], padded)
     x, y = x_NK.contiguous().numpy(), y_NX.numpy()
     num_threads = min(torch.get_num_threads(), 1 + len(x) * panels.values_PKW.size // _THREAD_WORK)
-    with _ONE_AT_A_TIME:
+    with ONE_AT_A_TIME:
         numba.set_num_threads(min(num_threads, numba.config.NUMBA_NUM_THREADS))
         _multiply(x, panels.values_PKW, panels.scales_X, -1.0 if eps is None else eps, adds, y)
     if into is None:
