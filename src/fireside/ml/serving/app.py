@@ -12,7 +12,7 @@ import asyncio
 import hmac
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -35,6 +35,8 @@ __all__ = ["make_app"]
 
 logger = logging.getLogger(__name__)
 
+SHORT = 16 << 10
+"""Bytes of a row that is predicted at once."""
 PATHS = ("/predict", "/schema", "/health", "/metrics")
 
 
@@ -84,12 +86,10 @@ class PredictionServer:
         many = len(rows) if isinstance(rows, list) else 1
         if many > self._limits.max_rows:
             raise HTTPException(413, f"{many} rows in one request: send at most {self._limits.max_rows}")
-        # A row takes less than the way to another thread; a batch would hold up everybody else.
-        found = (
-            self._predictor(rows)
-            if isinstance(rows, dict)
-            else await run_in_threadpool(self._predictor, rows)
-        )
+        # A short row takes less than the way to another thread; more would hold up everybody else.
+        predict: Callable[[Any], Any] = self._predictor
+        is_short = isinstance(rows, dict) and len(body) <= SHORT
+        found = predict(rows) if is_short else await run_in_threadpool(predict, rows)
         answer = write_rows(self._answer(found))
         self._metrics.answered("/predict", 200, seconds=time.perf_counter() - start, rows=many)
         return Response(answer, media_type="application/json")
