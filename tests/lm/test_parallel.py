@@ -13,7 +13,7 @@ from fireside.core.errors import ConfigError
 from fireside.core.metrics import read_metrics
 from fireside.lm.training_checkpoint import latest_checkpoint
 from fireside.lm.workers import Workers
-from tests.lm.training_process import BREAK, EXPERTS, NUM_STEPS, trainer
+from tests.lm.training_process import ATTENTION, BREAK, EXPERTS, NUM_STEPS, trainer
 
 ROOT = Path(__file__).parents[2]
 FILES = ("weights.safetensors", "optimizer.safetensors")
@@ -26,6 +26,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     trainer(directory / "straight").run()
     trainer(directory / "begun").run(until_step=BREAK)
     trainer(directory / "experts", shape=EXPERTS).run()
+    trainer(directory / "attention", **ATTENTION).run()
     return directory
 
 
@@ -48,7 +49,7 @@ def together(request: pytest.FixtureRequest, alone: Path, tmp_path_factory: pyte
         *("--nproc-per-node", str(num_processes), "-m", "tests.lm.training_process"),
         *(str(directory), strategy),
     ]
-    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
     assert finished.returncode == 0, finished.stderr
     return directory
 
@@ -85,8 +86,9 @@ def test_losses_clipping_and_weights_are_those_of_one_process(alone: Path, toget
     assert all(line["train/grad_norm"] > 0.3 for line in numbers(alone / "straight"))
 
 
-def test_mixtures_of_experts_train_alike(alone: Path, together: Path) -> None:
-    assert_same_to_rounding(together / "experts", alone / "experts")
+@pytest.mark.parametrize("run", ["experts", "attention"])
+def test_mixtures_of_experts_and_attention_alone_train_alike(alone: Path, together: Path, run: str) -> None:
+    assert_same_to_rounding(together / run, alone / run)
 
 
 def test_a_broken_run_has_the_bits_of_a_straight_one(together: Path) -> None:

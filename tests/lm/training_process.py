@@ -2,13 +2,14 @@
 
     python -m torch.distributed.run --nproc-per-node 2 -m tests.lm.training_process DIRECTORY STRATEGY
 
-`straight` is trained without a break, `broken` with one; `begun_alone` goes on from what one process left;
-the model of `experts` has some.
+`straight` is trained without a break, `broken` with one; `begun_alone` goes on from what one process left.
+The model of `experts` has some; in `attention` attention alone trains, and activations are computed again.
 """
 
 import dataclasses
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,7 +38,9 @@ SHAPE = ModelConfig(
 )
 # Some experts get no token in some micro-batches. The load-balance loss of one process would not be that of
 # several, each of which balances its own tokens.
-EXPERTS = dataclasses.replace(SHAPE, num_experts=4, num_experts_per_token=1, balance_weight=0.0)
+EXPERTS = dataclasses.replace(SHAPE, num_experts=4, num_experts_per_token=2, balance_weight=0.0)
+
+ATTENTION: dict[str, Any] = {"trainable": ("*.self_attn.*",), "activation_checkpointing": True}
 
 
 class Noise:
@@ -61,6 +64,7 @@ def trainer(
     *,
     seed: int = 0,
     shape: ModelConfig = SHAPE,
+    **changes: Any,
 ) -> Trainer:
     config = TrainingConfig(
         num_steps=NUM_STEPS,
@@ -68,6 +72,7 @@ def trainer(
         optimizer=AdamWConfig(max_grad_norm=0.3),
         micro_batch_size=2,
         strategy=strategy,
+        **changes,
     )
     return Trainer(Transformer(shape, seed=seed), Noise(), config, directory, workers=workers)
 
@@ -81,6 +86,7 @@ def main(directory: Path, strategy: Strategy) -> None:
         trainer(directory / "broken", strategy, workers, seed=9).run()
         trainer(directory / "begun_alone", strategy, workers, seed=9).run()
         trainer(directory / "experts", strategy, workers, shape=EXPERTS).run()
+        trainer(directory / "attention", strategy, workers, **ATTENTION).run()
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def test_torchrun_trains_a_run_file_to_the_weights_of_one_process(tmp_path: Path
         *(BIN / "torchrun", "--standalone", "--nproc-per-node", "2", "--local-ranks-filter", "0"),
         *("--no-python", BIN / "fireside", "mix", "train", file, "--out", tmp_path / "together"),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr
     together = tmp_path / "together" / "checkpoints" / alone.name
     assert done.stdout.splitlines() == [f"checkpoint: {together}"]

@@ -36,7 +36,8 @@ class ModelConfig:
         initializer_range: standard deviation of the initial weights.
         num_experts: how many feed-forward layers each layer chooses from; 0: one that all tokens use.
         num_experts_per_token: how many of them each token uses.
-        normalize_experts: whether the weights of a token's experts sum to 1.
+        normalize_experts: whether the weights of a token's experts sum to 1. With one expert a token the
+            router then learns nothing from the answers: say `False`, as in the Switch Transformer.
         balance_weight: of the load-balance loss in training.
 
     Raises:
