@@ -27,6 +27,8 @@ NUMBER = st.one_of(
 )
 ODD = st.sampled_from([NAN, INF, -INF, -0.0, 1e300, 5e-324])
 ANY = st.one_of(NUMBER, NUMBER, ODD)
+# Numbers that every version of Java writes with the same digits.
+WRITTEN = st.one_of(ODD, st.integers(-9999, 9999).map(lambda n: n / 100))
 COUNT = st.sampled_from([0.0, 0.0, 1.0, 1.0, 2.0, 3.0, 0.5])
 CATEGORY = st.sampled_from([0.0, 1.0, 2.0])
 # Java and Python know other versions of Unicode; what is drawn is old enough to be the same in both.
@@ -213,7 +215,7 @@ def feature_hasher(draw: Draw) -> Problem:
     return Problem(
         stage=stage,
         rows=table(
-            x=floats(many(draw, with_nulls(ANY), rows)),
+            x=floats(many(draw, with_nulls(WRITTEN), rows)),
             b=pa.array(many(draw, with_nulls(BOOL), rows), pa.bool_()),
             s=strings(many(draw, with_nulls(TEXT), rows)),
             n=pa.array(many(draw, with_nulls(st.integers(-99, 99)), rows), pa.int64()),
