@@ -36,6 +36,6 @@ def java_double(number: Any) -> str:
         return str(np.format_float_positional(number, unique=True, trim="0"))
     text = np.format_float_scientific(number, unique=True, trim="0", exp_digits=1)
     if ".0e" in text:
-        # Java writes two digits at least, and so the nearest two: of the smallest numbers one digit tells less.
+        # Java writes two digits at least, the nearest two: of the smallest numbers one tells less.
         text = np.format_float_scientific(number, unique=False, precision=1, exp_digits=1)
     return text.replace("e", "E").replace("E+", "E")
