@@ -208,3 +208,9 @@ def test_every_formula_gives_what_it_gives_in_spark(spark, tmp_path):
         ours.save(tmp_path / f"ours {place}")
         loaded = SparkModel.load(str(tmp_path / f"ours {place}"))
         assert [plain(list(row)) for row in loaded.transform(frame).orderBy("id").collect()] == rows
+
+
+def test_a_label_that_is_not_there_cannot_be_indexed():
+    formula = RFormula(formula="~ a", forceIndexLabel=True)
+    with pytest.raises(InputError, match=rf"{formula.uid}: the formula '~ a' has no label to index"):
+        formula.fit({"a": [1.0, 2.0]})

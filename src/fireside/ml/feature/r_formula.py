@@ -189,6 +189,11 @@ class RFormula(RFormulaParams, Estimator["RFormulaModel"]):
             ColumnPruner(temporary),
         ]
         label = resolved.label
+        if not label and self.getForceIndexLabel():
+            raise InputError(
+                f"{self.uid}: the formula {self.getFormula()!r} has no label to index: name one before the "
+                "~, or set forceIndexLabel to False"
+            )
         if (label in schema.names and is_string(schema.field(label).type)) or self.getForceIndexLabel():
             indexer = StringIndexer(inputCol=label, outputCol=self.getLabelCol(), handleInvalid=invalid)
             stages.append(indexer._resetUid(f"strIdx_{secrets.token_hex(6)}"))
