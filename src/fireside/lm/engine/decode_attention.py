@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from fireside.core.extras import require
-from fireside.lm.engine.panel_product import ONE_AT_A_TIME
+from fireside.lm.engine.panel_product import as_many_threads_as_torch
 
 __all__ = ["attend_next"]
 
@@ -54,8 +54,7 @@ def attend_next(
     batch, _, width = heads_BXd.shape
     out_BHd = torch.empty(batch, num_heads, width)
     arrays = [tensor.contiguous().numpy() for tensor in (heads_BXd, cos_Bd, sin_Bd)]
-    with ONE_AT_A_TIME:
-        numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+    with as_many_threads_as_torch():
         _attend_next(*arrays, addresses_B, slots_B, lengths_B, num_heads, num_kv_heads, out_BHd.numpy())
     return out_BHd.view(batch, num_heads * width)
 

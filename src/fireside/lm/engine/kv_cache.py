@@ -4,12 +4,13 @@ There is one buffer for each owner of the layer map and none for children. An ow
 every token; an owner with a window keeps the last W in a ring, so that what leaves the window is overwritten.
 Keys are stored rotated, so that the order of a ring does not matter to attention.
 
-Shape legend: N new tokens, G key/value heads, S slots of a buffer or keys seen, d head dimension; a buffer is
-[1, 2G, S, d], keys before values.
+Shape legend: O owners, N new tokens, G key/value heads, S slots of a buffer or keys seen, d head dimension; a
+buffer is [1, 2G, S, d], keys before values.
 """
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -41,7 +42,6 @@ class _Store(NamedTuple):
     keys: Tensor
     values: Tensor
     slots: int
-    address: int
 
 
 class KVCache:
@@ -53,6 +53,7 @@ class KVCache:
     Attributes:
         length: tokens whose keys and values are known.
         capacity: the most tokens there is room for.
+        places_O2: int64, address of each owner's buffer [2G, S, d] and S, in the order of layers.
 
     >>> config = ModelConfig(vocab_size=8, hidden_size=8, intermediate_size=8, num_heads=2, num_kv_heads=1,
     ...                      head_dim=4, layer_map="0_1s_1s_0", window=32, context_length=128)
@@ -77,16 +78,17 @@ class KVCache:
             if self._layers.is_owner(layer):
                 slots = self._format.num_slots(max_tokens, window)
                 self._stores[layer] = _store(config, slots, _DTYPES[self._format.dtype])
+        self.places_O2 = np.array([(one.buffer.data_ptr(), one.slots) for one in self._stores.values()])
 
     @property
     def num_bytes(self) -> int:
         """Bytes of all buffers."""
         return sum(store.buffer.nbytes for store in self._stores.values())
 
-    def place(self, owner: int) -> tuple[int, int] | None:
-        """Address of an owner's float32 buffer [2G, S, d] and its S; `None` where it has another type."""
-        store = self._stores[owner]
-        return (store.address, store.slots) if store.buffer.dtype == torch.float32 else None
+    @property
+    def is_float32(self) -> bool:
+        """Whether keys and values are stored as they are computed with."""
+        return self._format.dtype == "fp32"
 
     def append(self, owner: int, new_12Gd: Tensor) -> tuple[Tensor, Tensor]:
         """Store the K/V of the next token and give what it attends to.
@@ -96,7 +98,7 @@ class KVCache:
         Returns:
             Keys and values [1, G, S, d] of the tokens that the new one sees, itself included, in any order.
         """
-        buffer, keys, values, slots, _ = self._stores[owner]
+        buffer, keys, values, slots = self._stores[owner]
         buffer.select(2, self.length % slots).copy_(new_12Gd)
         seen = min(self.length + 1, slots)
         return keys.narrow(2, 0, seen).float(), values.narrow(2, 0, seen).float()
@@ -201,7 +203,7 @@ class KVCache:
 def _store(config: ModelConfig, slots: int, dtype: torch.dtype) -> _Store:
     kv_heads = config.num_kv_heads
     buffer = torch.empty(1, 2 * kv_heads, slots, config.head_dim, dtype=dtype)
-    return _Store(buffer, buffer[:, :kv_heads], buffer[:, kv_heads:], slots, buffer.data_ptr())
+    return _Store(buffer, buffer[:, :kv_heads], buffer[:, kv_heads:], slots)
 
 
 def _pick(ring: Tensor, positions: range) -> Tensor:

@@ -51,6 +51,7 @@ class ModelRunner:
         self._weight_format = weight_format
         self._config: ModelConfig = model.config
         self._layer_map = model.config.layers
+        self._owners = sorted({*self._layer_map.full_owners, *self._layer_map.sliding_owners})
         positions = torch.arange(model.config.context_length)
         self._rotations = {
             is_full: rotation(positions, head_dim=model.config.head_dim, theta=theta)
@@ -78,7 +79,7 @@ class ModelRunner:
             its last known token and one after each drafted token.
         """
         weights, config = self._weights, self._config
-        step = _Step(chunks, self._rotations)
+        step = _Step(chunks, self._rotations, self._owners)
         x_ND = weights.embedding_VD[step.tokens_N]
         if config.embedding_scale != 1:
             x_ND = x_ND * config.embedding_scale
@@ -104,7 +105,7 @@ class ModelRunner:
         self._normalize_heads(heads_NXd, layer)
         is_owner, heads, kv_heads = owner == index, config.num_heads, config.num_kv_heads
         tables, singles, outputs = step.rotations[window is None], step.num_singles, []
-        places = step.places(owner)
+        places = step.places.get(owner)
         if places is not None:
             turning = (tables.cos[:singles, 0], tables.sin[:singles, 0])
             outputs.append(
@@ -155,7 +156,7 @@ class _Places(NamedTuple):
 class _Step:
     """What all layers of one step share; sequences with a single token come first."""
 
-    def __init__(self, chunks: Rows[Chunk], rotations: dict[bool, Rotation]) -> None:
+    def __init__(self, chunks: Rows[Chunk], rotations: dict[bool, Rotation], owners: Rows[int]) -> None:
         self._caches = [chunk.sequence.cache for chunk in chunks if chunk.sequence.cache is not None]
         self._counts = [chunk.num_tokens for chunk in chunks]
         self.num_singles = next((i for i, count in enumerate(self._counts) if count > 1), len(chunks))
@@ -175,24 +176,22 @@ class _Step:
             is_full: Rotation(table.cos[positions_N].unsqueeze(1), table.sin[positions_N].unsqueeze(1))
             for is_full, table in rotations.items()
         }
-        self._lengths_B = np.array([cache.length for cache in self._caches[: self.num_singles]])
-        self._places: dict[int, _Places | None] = {}
         self.keys_values: dict[int, tuple[list[KeysValues], list[KeysValues]]] = {}
+        self.places = self._find_places(owners)
 
-    def places(self, owner: int) -> "_Places | None":
+    def _find_places(self, owners: Rows[int]) -> "dict[int, _Places]":
         """Where single tokens find an owner's keys and values, if these are few enough for `attend_next`."""
-        if owner not in self._places:
-            self._places[owner] = self._find_places(owner)
-        return self._places[owner]
-
-    def _find_places(self, owner: int) -> "_Places | None":
-        places = [cache.place(owner) for cache in self._caches[: self.num_singles]]
-        if not places or None in places:
-            return None
-        addresses_B, slots_B = np.array(places).T
-        if np.minimum(self._lengths_B, slots_B).max() >= _MANY_KEYS:
-            return None
-        return _Places(addresses_B, slots_B, self._lengths_B)
+        singles = self._caches[: self.num_singles]
+        if not singles or not singles[0].is_float32:
+            return {}
+        lengths_B = np.array([cache.length for cache in singles])
+        places_O2B = np.array([cache.places_O2 for cache in singles]).transpose(1, 2, 0).copy()
+        is_short_O = np.minimum(places_O2B[:, 1], lengths_B).max(axis=1) < _MANY_KEYS
+        return {
+            owner: _Places(places_2B[0], places_2B[1], lengths_B)
+            for owner, places_2B, is_short in zip(owners, places_O2B, is_short_O, strict=True)
+            if is_short
+        }
 
     def store(self, owner: int, kv_N2Gd: Tensor, *, with_singles: bool) -> None:
         """Add an owner's new keys and values to the caches.

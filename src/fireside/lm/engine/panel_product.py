@@ -10,6 +10,8 @@ Shape legend: N rows, K inputs, X outputs, P panels, W = `PANEL`.
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from torch import Tensor
 from fireside.core.extras import require
 from fireside.lm.engine.panels import LANES, PANEL, Panels
 
-__all__ = ["ONE_AT_A_TIME", "multiply"]
+__all__ = ["as_many_threads_as_torch", "multiply"]
 
 numba = require("numba", extra="lm")
 
@@ -32,10 +34,9 @@ _TILE_ROWS = 8 if LANES == 16 else 4
 _VECTORS = PANEL // LANES
 # How far ahead memory is asked for: measured from 0 to 16 KiB, with 1, 4 and 16 rows.
 _AHEAD_BYTES = 16 << 10
-# Products with fewer multiplications are not worth another thread.
-_THREAD_WORK = 1 << 18
 # The plainest of numba's threading layers must not be entered twice, and two at once would not be faster.
-ONE_AT_A_TIME = threading.Lock()
+_ONE_AT_A_TIME = threading.Lock()
+_NUM_THREADS = threading.local()
 
 
 def multiply(x_NK: Tensor, panels: Panels, *, eps: float | None = None, into: Tensor | None = None) -> Tensor:
@@ -59,13 +60,23 @@ def multiply(x_NK: Tensor, panels: Panels, *, eps: float | None = None, into: Te
     adds = into is not None and padded == panels.num_outputs and into.is_contiguous()
     y_NX = into if into is not None and adds else torch.empty(x_NK.shape[0], padded)
     x, y = x_NK.contiguous().numpy(), y_NX.numpy()
-    num_threads = min(torch.get_num_threads(), 1 + len(x) * panels.values_PKW.size // _THREAD_WORK)
-    with ONE_AT_A_TIME:
-        numba.set_num_threads(min(num_threads, numba.config.NUMBA_NUM_THREADS))
+    with as_many_threads_as_torch():
         _multiply(x, panels.values_PKW, panels.scales_X, -1.0 if eps is None else eps, adds, y)
     if into is None:
         return y_NX[:, : panels.num_outputs]
     return into if adds else into.add_(y_NX[:, : panels.num_outputs])
+
+
+@contextmanager
+def as_many_threads_as_torch() -> Iterator[None]:
+    """For calls of compiled code that shares its work among threads."""
+    wanted = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
+    with _ONE_AT_A_TIME:
+        # Each thread that calls has a number of its own, and setting it takes longer than a small product.
+        if getattr(_NUM_THREADS, "value", None) != wanted:
+            numba.set_num_threads(wanted)
+            _NUM_THREADS.value = wanted
+        yield
 
 
 def _tile(rows: int) -> Any:
