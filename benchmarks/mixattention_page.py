@@ -1,8 +1,9 @@
 """Tables and plots of docs/lm/mixattention-maps.md, made from benchmarks/results/mixattention_maps.json.
 
-python benchmarks/mixattention_page.py      writes the plots, prints the tables
+python benchmarks/mixattention_page.py    writes the plots, and the tables between their marks on the page
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,45 +16,85 @@ from matplotlib.figure import Figure
 from fireside.lm.layer_map import LayerMap
 from fireside.mixing.estimate import Estimate, estimate
 from fireside.recipes.pareto_plot import plot_pareto
-from fireside.recipes.pareto_table import pareto_markdown, pareto_rows, shown
+from fireside.recipes.pareto_table import pareto_markdown, pareto_rows
 from harness import RESULTS
 from mixattention_maps import BASELINES, CONTEXT
 from mixattention_task import BINS, GROUPS
 
 PAGES = Path(__file__).parents[1] / "docs" / "lm"
+PAGE = "mixattention-maps.md"
 KINDS = {"records": "records alone", "needles": "records in text"}
-FAMILIES = {"no full owner": "tab:gray", "shallow full owner": "tab:red", "deep full owner": "tab:green"}
+SHALLOW, DEEP = ("#b2182b", "#ef8a62"), ("#006d2c", "#2b8cbe", "#7bccc4", "#542788", "#a6d96a")
+"""Colours of maps whose deepest full owner is layer 0, and of those where it lies deeper."""
 
 
 def main() -> None:
-    """Write and print everything."""
+    """Write everything."""
     told: dict[str, Any] = msgspec.json.decode((RESULTS / "mixattention_maps.json").read_bytes())
     results = told["rows"]
     names = list(dict.fromkeys(one["model"] for one in results))
-    print(recall_table(results, names))
     compared = pareto_rows(results, score="text_loss", baselines=BASELINES)
-    print(pareto_markdown(compared))
-    PAGES.mkdir(parents=True, exist_ok=True)
+    page = (PAGES / PAGE).read_text("utf-8")
+    page = with_table(page, "recall", recall_table(results, names))
+    page = with_table(page, "seeds", seeds_table(results, names))
+    page = with_table(page, "loss", pareto_markdown(compared))
+    (PAGES / PAGE).write_text(page, "utf-8")
     plot_pareto(compared, PAGES / "mixattention-pareto.svg", title="K/V bytes against the loss on text")
     plot_recall(results, names, PAGES / "mixattention-recall.svg")
 
 
+def with_table(page: str, name: str, table: str) -> str:
+    """The page with a table between its marks.
+
+    >>> with_table("<!-- table x -->old<!-- end -->", "x", "new")
+    '<!-- table x -->\\nnew\\n<!-- end -->'
+    """
+    mark = f"<!-- table {name} -->"
+    pattern = re.compile(re.escape(mark) + ".*?<!-- end -->", re.DOTALL)
+    assert pattern.search(page), f"the page has no place for the table {name}"
+    return pattern.sub(lambda _: f"{mark}\n{table}\n<!-- end -->", page)
+
+
 def recall_table(results: Sequence[dict[str, Any]], names: Sequence[str]) -> str:
-    """Recall by kind of row and distance, the loss on text, and K/V bytes per token, one line a model."""
+    """Recall by kind of row and distance, and K/V bytes per token, one line a model."""
     columns = [(kind, group) for kind in KINDS for group in GROUPS]
     head = [f"{KINDS[kind]}, {group}" for kind, group in columns]
     lines = [
-        f"| map | full owners | K/V bytes a token | {' | '.join(head)} | loss on text |",
-        "|" + "---|" * (len(columns) + 4),
+        f"| map | full owners | K/V bytes a token | {' | '.join(head)} |",
+        "|" + "---|" * (len(columns) + 3),
     ]
     for name in names:
         runs = [one for one in results if one["model"] == name]
-        owners = LayerMap.parse(runs[0]["layer_map"]).full_owners
         cells = [percent(over_seeds(runs, f"{kind}/{group}")) for kind, group in columns]
-        depths = "all" if len(owners) > 2 else ", ".join(map(str, owners)) or "none"
-        cells = [name, depths, f"{runs[0]['kv_bytes'] / CONTEXT:.0f}", *cells]
-        lines.append(f"| {' | '.join(cells)} | {shown(over_seeds(runs, 'text_loss'))} |")
+        cells = [name, full_owners(runs[0]["layer_map"]), f"{runs[0]['kv_bytes'] / CONTEXT:.0f}", *cells]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def seeds_table(results: Sequence[dict[str, Any]], names: Sequence[str]) -> str:
+    """What lies beyond four windows, records alone and in text, seed by seed."""
+    seeds = sorted({one["seed"] for one in results})
+    lines = [f"| map | {' | '.join(f'seed {seed}' for seed in seeds)} |", "|" + "---|" * (len(seeds) + 1)]
+    for name in names:
+        of = {one["seed"]: one["scores"] for one in results if one["model"] == name}
+        cells = [
+            f"{100 * of[seed]['records/far']:.0f}, {100 * of[seed]['needles/far']:.0f}" if seed in of else ""
+            for seed in seeds
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def full_owners(layer_map: str) -> str:
+    """Which layers compute the K/V of full layers.
+
+    >>> full_owners("0_1s_0"), full_owners("0s_0s"), full_owners("0_1_2_3")
+    ('0', 'none', 'all')
+    """
+    layers = LayerMap.parse(layer_map)
+    if len(layers.full_owners) == layers.num_layers:
+        return "all"
+    return ", ".join(map(str, layers.full_owners)) or "none"
 
 
 def over_seeds(runs: Sequence[dict[str, Any]], score: str) -> Estimate:
@@ -76,21 +117,15 @@ def percent(one: Estimate) -> str:
 
 def plot_recall(results: Sequence[dict[str, Any]], names: Sequence[str], path: Path) -> None:
     """Recall by distance, one line a model, in two panels."""
+    looks = looks_of({one["model"]: one["layer_map"] for one in results})
     figure = Figure(figsize=(9.5, 4.4), layout="constrained")
     for axes, (kind, title) in zip(figure.subplots(1, 2, sharey=True), KINDS.items(), strict=True):
         for place, name in enumerate(names):
             runs = [one for one in results if one["model"] == name]
-            means = [over_seeds(runs, f"{kind}/{part}") for part in BINS]
-            colour, line = _look(name, runs[0]["layer_map"])
-            axes.plot(
-                range(len(BINS)),
-                [100 * one.mean for one in means],
-                line,
-                color=colour,
-                marker="o^sDvP*Xd<>"[place % 11],
-                markersize=5,
-                label=name,
-            )
+            means = [100 * over_seeds(runs, f"{kind}/{part}").mean for part in BINS]
+            colour, line = looks[name]
+            marker = "o^sDvP*Xd<>"[place % 11]
+            axes.plot(range(len(BINS)), means, line, color=colour, marker=marker, markersize=5, label=name)
         axes.set_xticks(range(len(BINS)), BINS, fontsize=8)
         axes.set_xlabel("tokens back")
         axes.set_title(title, fontsize=10)
@@ -99,18 +134,22 @@ def plot_recall(results: Sequence[dict[str, Any]], names: Sequence[str], path: P
     figure.axes[0].set_ylabel("recalled, per cent")
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
     with rc_context({"svg.hashsalt": "fireside"}):
-        figure.savefig(path, metadata={"Date": None})
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
-def _look(name: str, layer_map: str) -> tuple[str, str]:
-    """Colour by the deepest full owner; baselines dotted, standard black."""
-    if name == "standard":
-        return "black", "-"
-    if name in BASELINES.values():
-        return "tab:orange", ":"
-    owners = LayerMap.parse(layer_map).full_owners
-    family = "no full owner" if not owners else "deep full owner" if max(owners) else "shallow full owner"
-    return FAMILIES[family], "-"
+def looks_of(layer_maps: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Colour and line of every model: by the depth of its deepest full owner."""
+    shallow, deep = iter(SHALLOW), iter(DEEP)
+    looks = {}
+    for name, layer_map in layer_maps.items():
+        owners = full_owners(layer_map)
+        if owners == "all":
+            looks[name] = ("black", "-" if name == "standard" else ":")
+        elif owners == "none":
+            looks[name] = ("tab:gray", "-")
+        else:
+            looks[name] = (next(shallow), "--") if owners == "0" else (next(deep), "-")
+    return looks
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def plot_pareto(
     baselines = {row.baseline for row in rows}
     front = [row for row in rows if row.on_front]
     axes.step([row.kv_bytes for row in front], [row.loss.mean for row in front], where="post", color="0.75")
-    for row in rows:
+    for place, row in enumerate(rows):
         error = None if row.loss.low is None else [[row.loss.mean - row.loss.low]] * 2
         axes.errorbar(
             row.kv_bytes,
@@ -41,8 +41,13 @@ def plot_pareto(
             markerfacecolor="white" if row.model in baselines else None,
             capsize=3,
         )
+        # Neighbours in cost are labelled above and below in turn.
         axes.annotate(
-            row.model, (row.kv_bytes, row.loss.mean), xytext=(6, 5), textcoords="offset points", fontsize=8
+            row.model,
+            (row.kv_bytes, row.loss.mean),
+            xytext=(6, -11 if place % 2 else 5),
+            textcoords="offset points",
+            fontsize=8,
         )
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(lambda num_bytes, _: f"{num_bytes / 1024:g} KiB")
