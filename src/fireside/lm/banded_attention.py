@@ -33,16 +33,15 @@ def full_attention(
     if segments_BT is None:
         return F.scaled_dot_product_attention(q_BHTd, k_BGTd, v_BGTd, is_causal=True, enable_gqa=True)
     lengths = _segment_lengths(segments_BT)
-    documents = zip(
-        # Cut once, of all sequences one after the other: a slice's gradient would be as long as the whole.
-        *(x_BXTd.transpose(0, 1).flatten(1, 2).split(lengths, dim=1) for x_BXTd in (q_BHTd, k_BGTd, v_BGTd)),
-        strict=True,
-    )
+    joined = (x_BXTd.transpose(0, 1).flatten(1, 2) for x_BXTd in (q_BHTd, k_BGTd, v_BGTd))
+    # Cut once, of all sequences one after the other: a slice's gradient would be as long as the whole.
+    documents = zip(*(torch.split(x_XNd, lengths, 1) for x_XNd in joined), strict=True)
     outputs = [
         F.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=True, enable_gqa=True)[0]
         for q, k, v in documents
     ]
-    return torch.cat(outputs, dim=1).unflatten(1, segments_BT.shape).transpose(0, 1)
+    out_HNd = torch.cat(outputs, dim=1)
+    return out_HNd.reshape(len(out_HNd), *segments_BT.shape, -1).transpose(0, 1)
 
 
 def _segment_lengths(segments_BT: Tensor) -> list[int]:
