@@ -15,6 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# No test asserts times, and other work may go on.
+settings.register_profile("fireside", deadline=None)
+settings.load_profile("fireside")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
