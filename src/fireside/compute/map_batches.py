@@ -12,7 +12,7 @@ from typing import final
 import numpy as np
 import pyarrow as pa
 
-from fireside.compute.dataset import BatchFunction, Dataset, DistributedDataset
+from fireside.compute.dataset import BatchFunction, Dataset, DistributedDataset, TableDataset
 from fireside.compute.schema import first_difference, plain_schema
 from fireside.compute.threads import map_in_order
 from fireside.core.errors import SchemaError
@@ -88,8 +88,15 @@ class MappedDataset(Dataset):
         return pa.Table.from_batches(list(self._batches_of_threads()), schema=self.schema)
 
     def read_ahead(self) -> "MappedDataset":
-        """The same rows, for somebody who will read them all: threads map batches ahead of the reader."""
-        return MappedDataset(self._source, self._function, self._schema, ahead=True)
+        """The same rows, for somebody who will read them all: threads map batches ahead of the reader.
+
+        Rows that are streamed are not: they are streamed for want of memory, and go batch by batch.
+        """
+        source = self._source
+        while isinstance(source, MappedDataset):
+            source = source._source
+        in_memory = isinstance(source, TableDataset)
+        return MappedDataset(self._source, self._function, self._schema, ahead=in_memory)
 
     def _batches_of_threads(self) -> Iterator[pa.RecordBatch]:
         links, source = [self], self._source

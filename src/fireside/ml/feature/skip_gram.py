@@ -51,8 +51,9 @@ def huffman_codes(counts: IndexArray) -> HuffmanCodes:
     [[1], [0, 1], [0, 0]]
     """
     size = len(counts)
-    count = np.concatenate([counts, np.full(size + 1, 10**9)])
-    bits, parent = np.zeros(2 * size, np.int64), np.zeros(2 * size, np.int64)
+    # Lists: what is read and written one by one is faster there than in arrays.
+    count = [*counts.tolist(), *[10**9] * (size + 1)]
+    bits, parent = [0] * (2 * size), [0] * (2 * size)
     leaf, node = size - 1, size
     for made in range(size - 1):
         least = []
@@ -63,16 +64,17 @@ def huffman_codes(counts: IndexArray) -> HuffmanCodes:
             else:
                 least.append(node)
                 node += 1
-        count[size + made] = count[least].sum()
-        parent[least] = size + made
-        bits[least[1]] = 1
+        one, other = least
+        count[size + made] = count[one] + count[other]
+        parent[one] = parent[other] = size + made
+        bits[other] = 1
     ways = []
     for word in range(size):
         way = []
         at = word
         while at != 2 * size - 2:
-            way.append((int(bits[at]), int(parent[at]) - size))
-            at = int(parent[at])
+            way.append((bits[at], parent[at] - size))
+            at = parent[at]
         ways.append(way[::-1])
     lengths = [len(way) for way in ways]
     flat = np.array([step for way in ways for step in way], np.int64).reshape(-1, 2)
@@ -123,7 +125,8 @@ def train_sentences(
     return changed
 
 
-@numba.njit(cache=True, nogil=True)
+# Products are summed in whatever order is fastest, as the BLAS under Spark does too.
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
 def _train(  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     words: Any, bounds: Any, vectors: Any, inner: Any, code_bounds: Any, bits: Any, nodes: Any, table: Any,
     window: Any, step_size: Any, state: Any, words_before: Any, words_in_all: Any, num_partitions: Any,
@@ -146,20 +149,21 @@ def _train(  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
                 if other == place or other < first or other >= last:
                     continue
                 context = words[other]
+                vector = vectors[context]
                 errors[:] = 0.0
                 for step in range(code_bounds[word], code_bounds[word + 1]):
-                    node = nodes[step]
+                    at_node = inner[nodes[step]]
                     product = np.float32(0.0)
                     for entry in range(size):
-                        product += vectors[context, entry] * inner[node, entry]
+                        product += vector[entry] * at_node[entry]
                     if -MAX_EXP < product < MAX_EXP:
                         at = int(float(product + np.float32(MAX_EXP)) * STEPS)
                         gradient = np.float32(float(np.float32(1 - bits[step]) - table[at]) * rate)
                         for entry in range(size):
-                            errors[entry] += gradient * inner[node, entry]
+                            errors[entry] += gradient * at_node[entry]
                         for entry in range(size):
-                            inner[node, entry] += gradient * vectors[context, entry]
-                        changed_inner[node] = True
+                            at_node[entry] += gradient * vector[entry]
+                        changed_inner[nodes[step]] = True
                 for entry in range(size):
-                    vectors[context, entry] += errors[entry]
+                    vector[entry] += errors[entry]
                 changed[context] = True
