@@ -90,12 +90,17 @@ def refused(url: str, what: str) -> str:
     """A bad request; what is wrong with the answer, if anything is."""
     body, status, complaint = BAD[what]
     content = body if isinstance(body, bytes) else json.dumps(body)
-    response = httpx.post(
-        f"{url}/v1/chat/completions",
-        content=content,
-        headers={"Content-Type": "application/json"},
-        timeout=120,
-    )
+    while True:
+        response = httpx.post(
+            f"{url}/v1/chat/completions",
+            content=content,
+            headers={"Content-Type": "application/json"},
+            timeout=120,
+        )
+        if response.status_code != 429:
+            break
+        # Some faults show only to those who are let in.
+        time.sleep(float(response.headers["retry-after"]))
     error = response.json().get("error", {})
     told = response.status_code == status and complaint in error.get("message", "")
     return "" if told and error.keys() == {"message", "type", "param", "code"} else f"{what}: {response.text}"
