@@ -184,7 +184,8 @@ def statistic_rows(frame: Any) -> list[Any]:
         rows = [list(row.values()) for row in return_frame(open_frame(frame), [{}])]
     else:
         rows = [list(row) for row in frame.collect()]
-    return [[entries(value) for value in row] for row in rows]
+    # Spark leaves the order of the rows of features to a shuffle.
+    return sorted([[entries(value) for value in row] for row in rows], key=lambda row: str(row[0]))
 
 
 def entries(value: Any) -> Any:
