@@ -82,9 +82,11 @@ def _length(text: npt.NDArray[np.uint8], start: int, end: int) -> int:  # pragma
 def _split(text, bounds, separators, runs, minimum):  # type: ignore[no-untyped-def]  # pragma: no cover
     rows = len(bounds) - 1
     lists = np.zeros(rows + 1, np.int32)
-    # No token is longer than its text, and no row has more tokens than bytes and one.
-    size = bounds[rows] - bounds[0]
-    ends = np.zeros(size + rows + 1, np.int32)
+    # No token is longer than its text, and no row has more tokens than separators and one.
+    size, marks = bounds[rows] - bounds[0], 0
+    for place in range(bounds[0], bounds[rows]):
+        marks += separators[text[place]]
+    ends = np.zeros(marks + rows + 1, np.int32)
     out = np.empty(size, np.uint8)
     tokens = 0
     written = 0
