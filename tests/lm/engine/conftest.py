@@ -20,6 +20,8 @@ def small_tokenizer() -> Tokenizer:
 @pytest.fixture
 def make_engine(tiny: Callable[..., ModelConfig], small_tokenizer: Tokenizer) -> MakeEngine:
     """Makes an engine over random weights large enough that choices differ; it rarely ends by itself."""
+    models = []  # an engine does not keep its model, and takes new weights from it
+    models = []  # an engine does not keep its model
 
     def make(*, context_length: int = 256, **limits: object) -> Engine:
         config = tiny(
@@ -30,8 +32,10 @@ def make_engine(tiny: Callable[..., ModelConfig], small_tokenizer: Tokenizer) ->
             context_length=context_length,
         )
         model = Transformer(config, seed=11)
+        models.append(model)
         with torch.no_grad():
             model.lm_head.weight[small_tokenizer.eos_id] = 0.0
+        models.append(model)
         return Engine(model, small_tokenizer, EngineConfig(**limits))  # type: ignore[arg-type]
 
     return make
