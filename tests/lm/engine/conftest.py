@@ -21,7 +21,6 @@ def small_tokenizer() -> Tokenizer:
 def make_engine(tiny: Callable[..., ModelConfig], small_tokenizer: Tokenizer) -> MakeEngine:
     """Makes an engine over random weights large enough that choices differ; it rarely ends by itself."""
     models = []  # an engine does not keep its model, and takes new weights from it
-    models = []  # an engine does not keep its model
 
     def make(*, context_length: int = 256, **limits: object) -> Engine:
         config = tiny(

@@ -17,7 +17,8 @@ LONG = 200
 
 def request(prompt: str = "a fire by", **params: object) -> SampleRequest:
     tokens = tuple(Tokenizer.train_bpe(["x"], vocab_size=257).encode(prompt))
-    return SampleRequest(tokens, SamplingParams(**params))  # type: ignore[arg-type]
+    # With this seed nothing ends by itself.
+    return SampleRequest(tokens, SamplingParams(**{"seed": 4, **params}))  # type: ignore[arg-type]
 
 
 def assert_same(found: Sample, wanted: Sample) -> None:
