@@ -16,6 +16,9 @@ __all__ = ["PARQUET"]
 BUFFER_BYTES = 1 << 20
 """Read of a column at once; without it a column of a whole row group would lie in memory, compressed."""
 
+BATCH_BYTES = 1 << 23
+"""The most in a batch, as Parquet encodes it: stages make many times as much of it, all in memory at once."""
+
 
 def read_schema(file: Path) -> pa.Schema:
     """The plain schema in a file's footer."""
@@ -26,9 +29,12 @@ def read_schema(file: Path) -> pa.Schema:
 def read_batches(
     file: Path, schema: pa.Schema, columns: list[str], batch_rows: int
 ) -> Iterator[pa.RecordBatch]:
-    """Batches of the named columns, row group after row group."""
+    """Batches of the named columns, row group after row group; of long rows fewer than `batch_rows`."""
     with opened(file) as parquet:
-        yield from parquet.iter_batches(batch_size=batch_rows, columns=columns)
+        metadata = parquet.metadata
+        size = sum(metadata.row_group(place).total_byte_size for place in range(metadata.num_row_groups))
+        fitting = BATCH_BYTES * metadata.num_rows // max(size, 1)
+        yield from parquet.iter_batches(batch_size=max(min(batch_rows, fitting), 1), columns=columns)
 
 
 def count_rows(file: Path) -> int:
