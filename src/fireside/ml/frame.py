@@ -53,7 +53,7 @@ def return_frame(dataset: Dataset, original: Any) -> Any:
     >>> return_frame(open_frame({"a": [1]}), {"a": [0]})
     {'a': [1]}
     """
-    if not (_is_pandas(original) or isinstance(original, Mapping | list | tuple)):
+    if not (_is_pandas(original) or isinstance(original, Mapping) or _is_list_of_rows(original)):
         return like(dataset, original)
     vectors = [field.name for field in dataset.schema if is_vector_type(field.type)]
     others = {field.name: decode for field in dataset.schema if (decode := _decoder(field.type)) is not None}
@@ -123,6 +123,11 @@ def _is_empty_list(value: Any) -> bool:
 
 def _is_vector_list(value: Any) -> bool:
     return isinstance(value, list) and isinstance(value[0], Vector)
+
+
+def _is_list_of_rows(source: Any) -> bool:
+    """Rather than of paths, which stay files."""
+    return isinstance(source, list | tuple) and all(isinstance(row, Mapping) for row in source)
 
 
 def _is_pandas(source: Any) -> bool:
