@@ -56,7 +56,7 @@ def pipeline() -> Pipeline:
             StandardScaler(inputCol="numbers", outputCol="scaled", withMean=True),
             Tokenizer(inputCol="text", outputCol="words"),
             StopWordsRemover(inputCol="words", outputCol="kept"),
-            HashingTF(inputCol="kept", outputCol="counts"),
+            HashingTF(inputCol="kept", outputCol="counts", numFeatures=1 << 14),
             IDF(inputCol="counts", outputCol="weights"),
             VectorAssembler(inputCols=["scaled", "kind_vector", "weights"], outputCol="features"),
         ]
