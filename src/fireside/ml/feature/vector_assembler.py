@@ -18,7 +18,7 @@ from fireside.ml.attributes import (
 )
 from fireside.ml.base import Transformer
 from fireside.ml.columns import as_floats, column_label
-from fireside.ml.linalg import VectorBlock, is_vector_type
+from fireside.ml.linalg import VectorBlock
 from fireside.ml.linalg.vector_type import is_vector_like
 from fireside.ml.param import Param, TypeConverters, accessors, param
 from fireside.ml.param.shared import HasInputCols, HasOutputCol
@@ -166,16 +166,9 @@ def _read_number(column: str, row: Row) -> float:
 
 
 def valid_rows(column: pa.Array) -> npt.NDArray[np.bool_]:
-    """bool[N], which values are neither null nor NaN; vectors are looked into."""
+    """bool[N], which values are neither null nor NaN; as in Spark, vectors are not looked into."""
     valid: npt.NDArray[np.bool_] = column.is_valid().to_numpy(zero_copy_only=False)
-    if is_vector_like(column.type):
-        values = column.field("values") if is_vector_type(column.type) else column
-        flat = values.flatten().to_numpy(zero_copy_only=False).astype(np.float64)
-        lengths = np.asarray(values.value_lengths().fill_null(0))
-        rows = np.repeat(np.arange(len(column)), lengths)
-        # Spark looks at stored entries alone; the others are 0.
-        valid = valid & (np.bincount(rows[np.isnan(flat)], minlength=len(column)) == 0)
-    elif pa.types.is_floating(column.type):
+    if pa.types.is_floating(column.type):
         valid = valid & ~np.isnan(as_floats(column))
     return valid
 
