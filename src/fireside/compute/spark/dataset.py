@@ -55,10 +55,10 @@ class SparkDataset(DistributedDataset):
         """The rows as a Spark DataFrame; still nothing runs."""
         if not self._stages:
             return self._frame
-        return self._frame.mapInArrow(self._task(run_stages), spark_schema(self.schema))
+        return numbered(self._frame).mapInArrow(self._task(run_stages), spark_schema(self.schema))
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        packed = self._frame.mapInArrow(self._task(pack_batches), "batch binary")
+        packed = numbered(self._frame).mapInArrow(self._task(pack_batches), "batch binary")
         with errors_are_ours():
             # One more partition is computed while one is consumed, so memory holds two.
             for row in packed.toLocalIterator(prefetchPartitions=True):
@@ -88,7 +88,7 @@ class SparkDataset(DistributedDataset):
             prepare=self._task(run_stages),
             schema=self.schema,
         )
-        return run_gang(self._frame, self._origin, job)
+        return run_gang(numbered(self._frame), self._origin, job)
 
     @contextmanager
     def persisted(self) -> Iterator["SparkDataset"]:
@@ -131,7 +131,9 @@ def run_stages(
     batches: Iterator[pa.RecordBatch], *, schema: pa.Schema, stages: Stages
 ) -> Iterator[pa.RecordBatch]:
     """On an executor: batches as Spark gives them, through all stages."""
-    current: Iterator[pa.RecordBatch] = (conform(batch, schema) for batch in batches if batch.num_rows)
+    current: Iterator[pa.RecordBatch] = (
+        conform(batch.rename_columns(schema.names), schema) for batch in batches if batch.num_rows
+    )
     for function, returned in stages:
         current = _run_stage(function, current, returned)
     return current
@@ -165,7 +167,17 @@ def to_frame(dataset: Dataset, original: DataFrame) -> DataFrame:
         return frame
     # Spark takes neither vectors nor metadata of columns from Arrow directly, but does both from a function
     # that says it returns them.
-    return frame.mapInArrow(partial(run_stages, schema=table.schema, stages=()), schema)
+    return numbered(frame).mapInArrow(partial(run_stages, schema=table.schema, stages=()), schema)
+
+
+def numbered(frame: DataFrame) -> DataFrame:
+    """The frame as `mapInArrow` can read it, which looks columns up by names where dots and backticks are syntax.
+
+    `run_stages` gives the columns their names again.
+    """
+    if not any("." in column or "`" in column for column in frame.columns):
+        return frame
+    return frame.toDF(*map(str, range(len(frame.columns))))
 
 
 @contextmanager
