@@ -171,7 +171,7 @@ def to_frame(dataset: Dataset, original: DataFrame) -> DataFrame:
 
 
 def numbered(frame: DataFrame) -> DataFrame:
-    """The frame as `mapInArrow` can read it, which looks columns up by names where dots and backticks are syntax.
+    """The frame as `mapInArrow` can read it, which looks columns up by names and reads dots as syntax.
 
     `run_stages` gives the columns their names again.
     """
