@@ -35,7 +35,6 @@ at 32k. All paths are relative to the file.
 """
 
 import os
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,6 +56,7 @@ from fireside.lm.transformer import Transformer
 from fireside.lm.workers import join_workers
 from fireside.mixing import Domain, LoaderConfig, MixtureLoader, plan_file, read_mix_file
 from fireside.recipes.answer_batches import AnswerBatches, read_examples
+from fireside.recipes.toml_file import read_toml
 
 __all__ = ["StageSettings", "StagedSettings", "read_stages_file", "stages_of_checkpoint", "train_stages"]
 
@@ -146,17 +146,11 @@ def read_stages_file(path: str | os.PathLike[str]) -> StagedSettings:
         InputError: the file cannot be read.
         ConfigError: it is not TOML, or says something unknown or impossible.
     """
-    path = Path(path)
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the stages file {path} ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from error
-    try:
-        return from_dict(StagedSettings, table).resolved(path.parent.absolute())
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    return read_toml(
+        path,
+        "stages file",
+        lambda table, directory: from_dict(StagedSettings, table).resolved(directory),
+    )
 
 
 def stages_of_checkpoint(checkpoint: str | os.PathLike[str]) -> StagedSettings | None:

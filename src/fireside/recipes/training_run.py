@@ -24,7 +24,6 @@ knows where it came from.
 """
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -44,6 +43,7 @@ from fireside.lm.training_config import TrainingConfig
 from fireside.lm.transformer import Transformer
 from fireside.lm.workers import join_workers
 from fireside.mixing import Domain, LoaderConfig, MixtureLoader, Plan, Stage, plan_file, read_mix_file
+from fireside.recipes.toml_file import read_toml
 
 __all__ = ["RUN_FILE", "RunSettings", "TrainingRun", "read_run_file", "run_of_checkpoint", "train_run"]
 
@@ -199,17 +199,9 @@ def read_run_file(path: str | os.PathLike[str]) -> TrainingRun:
         InputError: the file cannot be read.
         ConfigError: it is not TOML, or says something unknown or impossible.
     """
-    path = Path(path)
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the run file {path} ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from error
-    try:
-        return TrainingRun(_settings_of(table).resolved(path.parent.absolute()))
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    return read_toml(
+        path, "run file", lambda table, directory: TrainingRun(_settings_of(table).resolved(directory))
+    )
 
 
 def run_of_checkpoint(checkpoint: str | os.PathLike[str]) -> TrainingRun:
