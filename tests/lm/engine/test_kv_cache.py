@@ -1,3 +1,9 @@
+import ctypes
+import dataclasses
+import mmap
+import sys
+
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -99,7 +105,10 @@ def test_after_drafts_were_rejected_all_is_as_if_they_had_never_come(
 def test_bytes_are_planned_before_they_are_taken(name: str, tokens: int, window: int) -> None:
     config = model_of(str(LayerMap.preset(name, 12, window)), window, context=3000)
     cache = KVCache(config, tokens)
-    assert cache.num_bytes == cache_bytes(config, tokens)
+    assert cache.num_bytes == 0
+    assert cache.most_bytes == cache_bytes(config, tokens)
+    cache.advance(tokens)
+    assert cache.num_bytes == cache.most_bytes
     shape = {"num_kv_heads": 1, "head_dim": 2, "element_bytes": 4}
     assert (
         config.layers.kv_bytes(tokens, **shape)
@@ -108,13 +117,37 @@ def test_bytes_are_planned_before_they_are_taken(name: str, tokens: int, window:
     )
 
 
+def resident_bytes(cache: KVCache) -> int:
+    """Bytes of the pages of a cache's buffers that are in memory."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    resident = 0
+    for store in cache._stores.values():
+        flags = (ctypes.c_ubyte * -(-store.buffer.nbytes // mmap.PAGESIZE))()
+        address, size = ctypes.c_void_p(store.buffer.data_ptr()), ctypes.c_size_t(store.buffer.nbytes)
+        assert libc.mincore(address, size, flags) == 0, ctypes.get_errno()
+        resident += sum(flag & 1 for flag in flags) * mmap.PAGESIZE
+    return resident
+
+
+@pytest.mark.skipif(sys.platform != "linux" or mmap.PAGESIZE != 4096, reason="asks Linux, of pages of 4 KiB")
+def test_memory_comes_with_tokens_byte_for_byte() -> None:
+    config = dataclasses.replace(model_of("0_1s_1s_0", window=32, context=5000), head_dim=64)
+    cache = KVCache(config, 5000)
+    assert resident_bytes(cache) == cache.num_bytes == 0
+    for count in (1, 15, 1, 40, 300):
+        for owner in (0, 1):
+            cache.extend(owner, torch.ones(count, 2, 64))
+        cache.advance(count)
+        assert resident_bytes(cache) == cache.num_bytes  # here a block of a head is a page
+    assert cache.num_bytes == 2 * 64 * 4 * (368 + 32) < cache.most_bytes // 10
+
+
 def test_a_copy_shares_no_memory_and_has_no_room_to_spare() -> None:
     config = model_of("0_1s")
     cache = KVCache(config, 100)
     extend(cache, (0, 1), 20)
-    small = cache.compacted()
-    assert (small.length, small.capacity) == (20, 32)
-    assert small.compacted() is small
+    small = cache.copy()
+    assert (small.length, small.capacity, small.num_bytes) == (20, 32, small.most_bytes)
     extend(cache, (0, 1), 20)
     big = KVCache(config, 40)
     big.copy_prefix(small, 20)

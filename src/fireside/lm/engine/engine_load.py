@@ -11,7 +11,8 @@ class EngineLoad:
 
     Attributes:
         num_running: sequences that hold memory.
-        num_waiting: sequences that have not begun.
+        num_waiting: sequences that have not begun, or gave up their memory for others.
+        num_preemptions: how often a sequence has done so.
         kv_bytes: memory for keys and values that is held, running sequences and remembered prefixes together.
         kv_capacity_bytes: all there is.
         num_computed_tokens: tokens that have gone through the model so far.
@@ -21,6 +22,7 @@ class EngineLoad:
 
     num_running: int
     num_waiting: int
+    num_preemptions: int
     kv_bytes: int
     kv_capacity_bytes: int
     num_computed_tokens: int

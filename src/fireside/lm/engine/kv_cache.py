@@ -4,10 +4,15 @@ There is one buffer for each owner of the layer map and none for children. An ow
 every token; an owner with a window keeps the last W in a ring, so that what leaves the window is overwritten.
 Keys are stored rotated, so that the order of a ring does not matter to attention.
 
+Addresses are set aside for the longest that a sequence may become, memory only for the tokens that it has: the
+system gives a page when it is first written to. So a cache grows without being copied.
+
 Shape legend: O owners, N new tokens, G key/value heads, S slots of a buffer or keys seen, d head dimension; a
 buffer is [1, 2G, S, d], keys before values.
 """
 
+import math
+import mmap
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +32,7 @@ def cache_bytes(config: ModelConfig, max_tokens: int, kv_format: KVFormat | None
 
     >>> config = ModelConfig(vocab_size=8, hidden_size=8, intermediate_size=8, num_heads=2, num_kv_heads=1,
     ...                      head_dim=4, layer_map="0_1s_1s_0", window=32, context_length=128)
-    >>> cache_bytes(config, 100) == KVCache(config, 100).num_bytes == 2 * 4 * 4 * (112 + 32)
+    >>> cache_bytes(config, 100) == 2 * 4 * 4 * (112 + 32)
     True
     """
     return (kv_format or KVFormat()).sequence_bytes(
@@ -45,7 +50,7 @@ class _Store(NamedTuple):
 
 
 class KVCache:
-    """The cache of one sequence of at most `max_tokens` tokens; memory is touched only as it fills.
+    """The cache of one sequence of at most `max_tokens` tokens.
 
     What comes back is float32 and has been rounded to the format's type, new tokens included: what attention
     sees does not depend on how many tokens came at once.
@@ -82,7 +87,12 @@ class KVCache:
 
     @property
     def num_bytes(self) -> int:
-        """Bytes of all buffers."""
+        """Bytes of the blocks that hold the tokens so far."""
+        return cache_bytes(self._config, self.length, self._format)
+
+    @property
+    def most_bytes(self) -> int:
+        """Bytes of all buffers, which is what a cache takes when it is full."""
         return sum(store.buffer.nbytes for store in self._stores.values())
 
     @property
@@ -195,14 +205,13 @@ class KVCache:
         copy.copy_prefix(self, self.length)
         return copy
 
-    def compacted(self) -> "KVCache":
-        """This cache, or a copy where there is room to spare."""
-        return self if self._format.capacity(self.length) == self.capacity else self.copy()
-
 
 def _store(config: ModelConfig, slots: int, dtype: torch.dtype) -> _Store:
     kv_heads = config.num_kv_heads
-    buffer = torch.empty(1, 2 * kv_heads, slots, config.head_dim, dtype=dtype)
+    shape = (1, 2 * kv_heads, slots, config.head_dim)
+    # Memory of its own: what an allocator gives may be pages that an earlier buffer has already filled.
+    addresses = mmap.mmap(-1, math.prod(shape) * dtype.itemsize, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    buffer = torch.frombuffer(addresses, dtype=dtype).view(shape)
     return _Store(buffer, buffer[:, :kv_heads], buffer[:, kv_heads:], slots)
 
 

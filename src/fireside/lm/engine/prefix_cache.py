@@ -67,7 +67,6 @@ class PrefixCache:
                 return
             if length == len(entry.tokens) and cache.can_resume_at(length):
                 self._drop(entry)
-        cache = cache.compacted()
         if len(tokens) and self.make_room(cache.num_bytes):
             self._entries.append(_Entry(tokens.copy(), cache, self._pool.lease(cache.num_bytes)))
 

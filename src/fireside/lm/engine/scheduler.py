@@ -2,8 +2,11 @@
 
 Running sequences advance by one token each; what is left of the step's budget reads prompts, the oldest
 first, in pieces where they are long; what is still left verifies guesses of the tokens to come. A request
-starts when the pool can hold it to its end, so that nothing that runs is ever stopped for lack of memory. A
-request that begins like one whose prompt is being read waits for it, and copies.
+that begins like one whose prompt is being read waits for it, and copies.
+
+A request starts when the pool can hold its prompt, and takes more as it grows. Where nothing is left, remembered
+prefixes go first; then the sequence that began last is preempted: it gives up its memory, keeps all it has
+drawn, and is read again as a prompt once there is room for it to its end. So it is preempted at most once.
 """
 
 from collections import deque
@@ -59,6 +62,7 @@ class Scheduler:
         self.prefixes = PrefixCache(self.pool)
         self.waiting: deque[Sequence] = deque()
         self.running: list[Sequence] = []
+        self.num_preemptions = 0
 
     @property
     def is_idle(self) -> bool:
@@ -71,7 +75,7 @@ class Scheduler:
         Raises:
             CapacityError: it could not run even alone.
         """
-        needed = cache_bytes(self._model, sequence.max_length, self._limits.kv_format)
+        needed = self._bytes_of(sequence.max_length)
         if needed > self.pool.capacity_bytes:
             raise CapacityError(
                 f"{sequence.max_length} tokens need {needed} bytes of K/V cache, the engine has "
@@ -83,7 +87,9 @@ class Scheduler:
         self.waiting.append(sequence)
 
     def schedule(self) -> list[Chunk]:
-        """Admit what fits, and choose the tokens of one step; empty only when idle."""
+        """Give room to what runs, admit what fits, and choose the tokens of one step; empty only when idle."""
+        for sequence in list(self.running):
+            self._give_room(sequence)
         self._admit()
         singles = [Chunk(sequence, 1) for sequence in self.running if not sequence.is_reading]
         prompts = []
@@ -101,7 +107,10 @@ class Scheduler:
         """Guess what comes next, as far as the budget goes; sequences without a guess come first."""
         chunks = []
         for chunk in singles:
-            draft = chunk.sequence.draft(min(self._limits.num_draft_tokens, budget))
+            sequence = chunk.sequence
+            draft = sequence.draft(min(self._limits.num_draft_tokens, budget))
+            if not self._grow(sequence, len(sequence.tokens) + len(draft)):
+                draft = ()
             budget -= len(draft)
             chunks.append(chunk._replace(draft=draft))
         return sorted(chunks, key=lambda chunk: bool(chunk.draft))
@@ -136,6 +145,30 @@ class Scheduler:
             sequence.lease.release()
             sequence.cache = sequence.lease = None
 
+    def _give_room(self, sequence: Sequence) -> None:
+        """Let a running sequence take its next token; those that began last give way, itself among them."""
+        while sequence.lease is not None and not self._grow(sequence, len(sequence.tokens)):
+            # One that gave way before holds all it will ever need, so it is never this one that lacks room.
+            self._preempt(next(one for one in reversed(self.running) if not one.was_preempted))
+
+    def _grow(self, sequence: Sequence, tokens: int) -> bool:
+        """Take room for so many tokens, if there is any, or can be once prefixes are forgotten."""
+        assert sequence.lease is not None
+        needed = self._bytes_of(tokens)
+        has_room = self.prefixes.make_room(needed - sequence.lease.num_bytes)
+        if has_room:
+            sequence.lease.grow(needed)
+        return has_room
+
+    def _preempt(self, sequence: Sequence) -> None:
+        self.drop(sequence)
+        sequence.was_preempted = True
+        self.num_preemptions += 1
+        self.waiting.appendleft(sequence)
+
+    def _bytes_of(self, tokens: int) -> int:
+        return cache_bytes(self._model, tokens, self._limits.kv_format)
+
     def _admit(self) -> None:
         for sequence in list(self.waiting):
             if len(self.running) >= self._limits.max_sequences:
@@ -143,7 +176,7 @@ class Scheduler:
             source, length = self._best_source(sequence)
             if self._will_have_better(sequence, length):
                 continue
-            needed = cache_bytes(self._model, sequence.max_length, self._limits.kv_format)
+            needed = self._bytes_of(sequence.max_length if sequence.was_preempted else len(sequence.tokens))
             if not self.prefixes.make_room(needed):
                 return  # those behind wait too: a large request must not starve
             sequence.lease = self.pool.lease(needed)
@@ -154,22 +187,22 @@ class Scheduler:
             self.running.append(sequence)
 
     def _best_source(self, sequence: Sequence) -> tuple[KVCache | None, int]:
-        """The cache, remembered or running, that shares most of a prompt; the last token stays to be run."""
-        limit = len(sequence.prompt) - 1
-        best, best_length = self.prefixes.longest(sequence.prompt, limit)
+        """The cache, remembered or running, that shares most tokens; the last one stays to be run."""
+        limit = len(sequence.tokens) - 1
+        best, best_length = self.prefixes.longest(sequence.known, limit)
         for other in self.running:
             assert other.cache is not None
-            length = min(common_prefix(other.computed, sequence.prompt), limit)
+            length = min(common_prefix(other.computed, sequence.known), limit)
             if length > best_length and other.cache.can_resume_at(length):
                 best, best_length = other.cache, length
         return best, best_length
 
     def _will_have_better(self, sequence: Sequence, length: int) -> bool:
-        """Whether a prompt that is being read will soon share more than `length` tokens."""
-        limit = len(sequence.prompt) - 1
+        """Whether what is being read will soon share more than `length` tokens."""
+        limit = len(sequence.tokens) - 1
         for other in self.running:
             if other.is_reading and other.cache is not None:
-                shared = min(common_prefix(other.prompt, sequence.prompt), limit)
-                if shared > length and other.cache.can_resume_at(shared, filled=len(other.prompt)):
+                shared = min(common_prefix(other.known, sequence.known), limit)
+                if shared > length and other.cache.can_resume_at(shared, filled=len(other.tokens)):
                     return True
         return False

@@ -42,6 +42,7 @@ class Sequence:
         stop_reason: why it has ended; `None` while it has not.
         cache: its keys and values, while it runs.
         lease: what it holds of the pool, while it runs.
+        was_preempted: whether it has given up its memory for others.
 
     Raises:
         CapacityError: the prompt fills the context.
@@ -74,6 +75,7 @@ class Sequence:
         self.stop_reason: StopReason | None = None
         self.cache: KVCache | None = None
         self.lease: Lease | None = None
+        self.was_preempted = False
         self._random = RandomStreams(self.params.seed).generator("sample")
         self._logprobs: list[float] = []
         self._top_logprobs: list[TopLogprobs] = []
@@ -91,8 +93,13 @@ class Sequence:
 
     @property
     def is_reading(self) -> bool:
-        """Whether a part of the prompt is still to be computed."""
-        return self.num_computed < len(self.prompt)
+        """Whether more tokens are to be computed than the last: of a prompt, or again after a preemption."""
+        return self.num_computed < len(self.tokens) - 1
+
+    @property
+    def known(self) -> npt.NDArray[np.int64]:
+        """The tokens, as an array."""
+        return self._token_array[: len(self.tokens)]
 
     @property
     def computed(self) -> npt.NDArray[np.int64]:
@@ -103,7 +110,7 @@ class Sequence:
         """A guess of the next tokens, at most `count`; the last token before the end is never guessed."""
         assert self.cache is not None
         room = min(count, self.max_length - len(self.tokens) - 1, self.cache.most_drafted)
-        return draft_tokens(self._token_array[: len(self.tokens)], room)
+        return draft_tokens(self.known, room)
 
     def next_uniform(self) -> float:
         """The random number in [0, 1) that decides the next token; the n-th token gets the n-th number."""

@@ -61,7 +61,7 @@ class _EngineCollector(Collector):
         load = self._engine.load()
         gauges = {
             "running_sequences": (load.num_running, "Sequences that hold memory."),
-            "waiting_sequences": (load.num_waiting, "Sequences that have not begun."),
+            "waiting_sequences": (load.num_waiting, "Sequences that have not begun, or gave up memory."),
             "kv_cache_bytes": (load.kv_bytes, "Keys and values held, remembered prefixes included."),
             "kv_cache_capacity_bytes": (load.kv_capacity_bytes, "Room for keys and values."),
         }
@@ -72,6 +72,7 @@ class _EngineCollector(Collector):
                 load.num_computed_tokens,
                 "Tokens that went through the model; those found in the prefix cache do not count.",
             ),
+            "preemptions": (load.num_preemptions, "Sequences that gave up their memory for others."),
             "drafted_tokens": (load.num_drafted_tokens, "Guessed tokens that the model verified."),
             "accepted_tokens": (load.num_accepted_tokens, "Guessed tokens that were drawn."),
         }

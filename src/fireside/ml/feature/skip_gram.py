@@ -15,13 +15,15 @@ import numpy.typing as npt
 from fireside.core.extras import require
 from fireside.ml.xor_shift_random import hash_seed, next_int
 
-__all__ = ["HuffmanCodes", "huffman_codes", "train_sentences"]
+__all__ = ["HuffmanCodes", "add_up", "huffman_codes", "train_sentences"]
 
 numba = require("numba", extra="ml")
 
 MAX_EXP, TABLE_SIZE = 6, 1000
 # As word2vec.c has it, with the integer division.
 STEPS = float(TABLE_SIZE // MAX_EXP) / 2.0
+_NOT_MADE = 1 << 62
+"""What an inner node counts before it is made: more than any word."""
 FloatArray = npt.NDArray[np.float32]
 IndexArray = npt.NDArray[np.int64]
 
@@ -50,36 +52,62 @@ def huffman_codes(counts: IndexArray) -> HuffmanCodes:
     >>> [codes.bits[a:b].tolist() for a, b in zip(codes.bounds, codes.bounds[1:])]
     [[1], [0, 1], [0, 0]]
     """
+    parent, bit = _tree(np.asarray(counts, np.int64))
+    bounds = np.zeros(len(counts) + 1, np.int64)
+    _depths(parent, bounds[1:])
+    np.cumsum(bounds, out=bounds)
+    bits, nodes = np.empty(bounds[-1], np.int64), np.empty(bounds[-1], np.int64)
+    _ways(parent, bit, bounds, bits, nodes)
+    return HuffmanCodes(bounds, bits, nodes)
+
+
+@numba.njit(cache=True, nogil=True)
+def _tree(counts: Any):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    """int64[2V], the parent of each word and each inner node, and which of its children each is.
+
+    Both words and inner nodes are made in order of their counts, so the two least are found at the ends of
+    two queues.
+    """
     size = len(counts)
-    # Lists: what is read and written one by one is faster there than in arrays.
-    count = [*counts.tolist(), *[10**9] * (size + 1)]
-    bits, parent = [0] * (2 * size), [0] * (2 * size)
+    count = np.concatenate((counts, np.full(size + 1, _NOT_MADE, np.int64)))
+    parent, bit = np.zeros(2 * size, np.int64), np.zeros(2 * size, np.int64)
     leaf, node = size - 1, size
-    for made in range(size - 1):
-        least = []
-        for _ in range(2):
+    for made in range(size, 2 * size - 1):
+        total = 0
+        for child in range(2):
             if leaf >= 0 and count[leaf] < count[node]:
-                least.append(leaf)
+                least = leaf
                 leaf -= 1
             else:
-                least.append(node)
+                least = node
                 node += 1
-        one, other = least
-        count[size + made] = count[one] + count[other]
-        parent[one] = parent[other] = size + made
-        bits[other] = 1
-    ways = []
-    for word in range(size):
-        way = []
+            total += count[least]
+            parent[least], bit[least] = made, child
+        count[made] = total
+    return parent, bit
+
+
+@numba.njit(cache=True, nogil=True)
+def _depths(parent: Any, depths: Any):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    root = len(parent) - 2
+    for word in range(len(depths)):
         at = word
-        while at != 2 * size - 2:
-            way.append((bits[at], parent[at] - size))
+        while at != root:
             at = parent[at]
-        ways.append(way[::-1])
-    lengths = [len(way) for way in ways]
-    flat = np.array([step for way in ways for step in way], np.int64).reshape(-1, 2)
-    bounds = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return HuffmanCodes(bounds, np.ascontiguousarray(flat[:, 0]), np.ascontiguousarray(flat[:, 1]))
+            depths[word] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _ways(  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    parent: Any, bit: Any, bounds: Any, bits: Any, nodes: Any
+):
+    """The steps from the root to each word, found from their ends."""
+    size = len(parent) // 2
+    for word in range(size):
+        at = word
+        for step in range(bounds[word + 1] - 1, bounds[word] - 1, -1):
+            bits[step], nodes[step] = bit[at], parent[at] - size
+            at = parent[at]
 
 
 def train_sentences(
@@ -126,7 +154,7 @@ def train_sentences(
 
 
 # Products are summed in whatever order is fastest, as the BLAS under Spark does too.
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz"})
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
 def _train(  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     words: Any, bounds: Any, vectors: Any, inner: Any, code_bounds: Any, bits: Any, nodes: Any, table: Any,
     window: Any, step_size: Any, state: Any, words_before: Any, words_in_all: Any, num_partitions: Any,
@@ -167,3 +195,25 @@ def _train(  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
                 for entry in range(size):
                     vector[entry] += errors[entry]
                 changed[context] = True
+
+
+@numba.njit(cache=True, nogil=True)
+def add_up(  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    vectors: Any, codes: Any, indptr: Any, scales: Any, sums: Any
+):
+    """The sums of the vectors of each row's words, in float64, times the row's scale.
+
+    Args:
+        vectors: float32[V, D].
+        codes: int[E], words.
+        indptr: int[N+1], where the words of each row start.
+        scales: float64[N].
+        sums: float64[N, D], zeros; changed in place.
+    """
+    for row in range(len(scales)):
+        for place in range(indptr[row], indptr[row + 1]):
+            vector = vectors[codes[place]]
+            for entry in range(vectors.shape[1]):
+                sums[row, entry] += vector[entry]
+        for entry in range(vectors.shape[1]):
+            sums[row, entry] *= scales[row]

@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 
 from fireside.compute import Collective, Dataset, gang
 from fireside.core.errors import InputError
-from fireside.core.extras import require
 from fireside.ml.attributes import vector_field_of
 from fireside.ml.base import Estimator, Model
 from fireside.ml.columns import column_label, column_without_nulls
@@ -221,16 +220,16 @@ def mean_vectors(
         indptr: int[N+1], where those of each list start.
         lengths: int[N], how many words each list has, known or not.
     """
-    sparse = require("scipy.sparse", extra="ml")
-    rows, size = len(lengths), vectors.shape[1]
-    chosen = sparse.csr_array((np.ones(len(codes)), codes, indptr), shape=(rows, len(vectors)))
-    sums = np.asarray(chosen @ vectors.astype(np.float64))
-    means = sums * (1.0 / np.maximum(lengths, 1))[:, None]
-    filled = lengths > 0
+    from fireside.ml.feature.skip_gram import add_up
+
+    size, filled = vectors.shape[1], lengths > 0
+    means = np.zeros((len(lengths), size))
+    add_up(vectors, codes, indptr, 1.0 / np.maximum(lengths, 1), means)
+    if filled.all():
+        return VectorBlock.from_dense(means)
     bounds = np.concatenate([[0], np.cumsum(np.where(filled, size, 0))])
-    values = np.ascontiguousarray(means[filled]).reshape(-1)
     indices = np.tile(np.arange(size, dtype=np.int32), int(filled.sum()))
-    return VectorBlock(size, bounds, values, indices, filled)
+    return VectorBlock(size, bounds, means[filled].reshape(-1), indices, filled)
 
 
 def learn_vectors(collective: Collective, rows: Dataset, stage: Word2Vec) -> Mapping[str, Any]:
