@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fireside.core.errors import ConfigError, InputError
-from fireside.mixing.schedule import Schedule, parse_mix_file, read_mix_file
+from fireside.mixing.schedule import MixFile, Schedule, read_mix_file
 from fireside.mixing.stage import Stage
 
 MIX = """
@@ -47,9 +47,15 @@ def schedule(*starts: float, **settings: Any) -> Schedule:
     return Schedule(**{"tokens": 1000, "sequence_length": 10, "stages": stages, **settings})
 
 
-def test_a_mix_file_says_everything() -> None:
-    mix = parse_mix_file(MIX, directory="/runs")
-    assert mix.domains == {"web": Path("/runs/domains/web"), "books": Path("/data/books")}
+def written(directory: Path, text: str = MIX) -> MixFile:
+    """What is read from a file with such a text."""
+    (directory / "mix.toml").write_text(text)
+    return read_mix_file(directory / "mix.toml")
+
+
+def test_a_mix_file_says_everything_and_folders_are_relative_to_it(tmp_path: Path) -> None:
+    mix = written(tmp_path)
+    assert mix.domains == {"web": tmp_path / "domains/web", "books": Path("/data/books")}
     assert mix.schedule == Schedule(
         tokens=20_000,
         sequence_length=100,
@@ -69,14 +75,9 @@ def test_a_mix_file_says_everything() -> None:
     )
 
 
-def test_a_file_is_read_with_folders_relative_to_it(tmp_path: Path) -> None:
-    (tmp_path / "mix.toml").write_text(MIX)
-    assert read_mix_file(tmp_path / "mix.toml").domains["web"] == tmp_path / "domains/web"
-
-
-def test_starts_are_sequences_by_tokens_rounded_up_or_by_fraction() -> None:
+def test_starts_are_sequences_by_tokens_rounded_up_or_by_fraction(tmp_path: Path) -> None:
     # Token 10,050 lies inside sequence 100; the stage waits for sequence 101.
-    assert parse_mix_file(MIX).schedule.starts == (0, 101, 180)
+    assert written(tmp_path).schedule.starts == (0, 101, 180)
 
 
 def test_a_fraction_does_not_slip_by_rounding() -> None:
@@ -84,8 +85,8 @@ def test_a_fraction_does_not_slip_by_rounding() -> None:
         assert schedule(0, tenth / 10, tokens=300).starts[1] == 3 * tenth
 
 
-def test_a_cap_of_its_own_goes_before_the_common_one() -> None:
-    plan = parse_mix_file(MIX).schedule
+def test_a_cap_of_its_own_goes_before_the_common_one(tmp_path: Path) -> None:
+    plan = written(tmp_path).schedule
     assert (plan.cap("web"), plan.cap("books")) == (2.0, 8.0)
 
 
@@ -99,19 +100,19 @@ def test_a_cap_of_its_own_goes_before_the_common_one() -> None:
         ("tokens = 20_000", "", "needs tokens"),
         ("tokens = 20_000", 'tokens = "many"', "Expected `int`, got `str`"),
         ("start = 0.9", "start = 0.3", "stage 'ramp' has no sequence: it starts at sequence 101"),
-        ("[[stages]]", "[stages", "not a mix file"),
+        ("[[stages]]", "[stages", "is not TOML"),
         ('web = "domains/web"', "web = 3", "gives each domain a folder"),
     ],
 )
-def test_a_mistake_in_a_mix_file_is_named(old: str, new: str, message: str) -> None:
+def test_a_mistake_in_a_mix_file_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert old in MIX
     with pytest.raises(ConfigError, match=message):
-        parse_mix_file(MIX.replace(old, new, 1) if old != "[[stages]]" else MIX.replace(old, new))
+        written(tmp_path, MIX.replace(old, new, 1) if old != "[[stages]]" else MIX.replace(old, new))
 
 
-def test_stages_that_are_no_tables_are_refused() -> None:
+def test_stages_that_are_no_tables_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"written as \[\[stages\]\]"):
-        parse_mix_file("tokens = 1\nsequence_length = 1\nstages = 3")
+        written(tmp_path, "tokens = 1\nsequence_length = 1\nstages = 3")
 
 
 def test_the_file_is_named_in_the_message(tmp_path: Path) -> None:
@@ -122,7 +123,7 @@ def test_the_file_is_named_in_the_message(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"mix.toml"):
         read_mix_file(path)
     path.write_text("tokens = ")
-    with pytest.raises(ConfigError, match=r"mix.toml: not a mix file"):
+    with pytest.raises(ConfigError, match=r"mix.toml is not TOML"):
         read_mix_file(path)
 
 

@@ -23,17 +23,17 @@ Knows nothing about the domains' contents.
 
 import difflib
 import os
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fireside.core.config import config, from_dict
-from fireside.core.errors import ConfigError, InputError
+from fireside.core.errors import ConfigError
+from fireside.core.toml_file import read_toml
 from fireside.mixing.stage import Stage
 
-__all__ = ["MixFile", "Schedule", "check_domain_names", "parse_mix_file", "read_mix_file"]
+__all__ = ["MixFile", "Schedule", "check_domain_names", "read_mix_file"]
 
 
 @config
@@ -131,31 +131,14 @@ def read_mix_file(path: str | os.PathLike[str]) -> MixFile:
 
     Raises:
         InputError: the file cannot be read.
-        ConfigError: it is not TOML, or says something that cannot be.
+        ConfigError: it is not TOML; an unknown setting, for which the nearest known one is suggested; a stage
+            that names a domain without a folder.
     """
-    path = Path(path)
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the mix file {path} ({error})") from error
-    try:
-        return parse_mix_file(text, directory=path.parent)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    return read_toml(path, "mix file", _mix_file)
 
 
-def parse_mix_file(text: str, *, directory: str | os.PathLike[str] = ".") -> MixFile:
-    """The schedule and the domains of a mix file's text.
-
-    Raises:
-        ConfigError: not TOML; an unknown setting, for which the nearest known one is suggested; a stage that
-            names a domain without a folder.
-    """
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"not a mix file: {error}") from error
-    folders = _folders(table.pop("domains", {}), Path(directory))
+def _mix_file(table: dict[str, Any], directory: Path) -> MixFile:
+    folders = _folders(table.pop("domains", {}), directory)
     stages = table.get("stages", [])
     if not isinstance(stages, list) or not all(isinstance(stage, dict) for stage in stages):
         raise ConfigError("stages are written as [[stages]] tables")

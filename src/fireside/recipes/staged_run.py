@@ -46,6 +46,7 @@ from fireside.core.config import config, from_dict, to_dict
 from fireside.core.errors import ConfigError, InputError, ResumeError
 from fireside.core.metrics import read_metrics
 from fireside.core.protocols import BatchSource
+from fireside.core.toml_file import read_toml
 from fireside.lm.config import ModelConfig
 from fireside.lm.convert.hugging_face import save_hugging_face
 from fireside.lm.tokenizer import Tokenizer
@@ -56,7 +57,6 @@ from fireside.lm.transformer import Transformer
 from fireside.lm.workers import join_workers
 from fireside.mixing import Domain, LoaderConfig, MixtureLoader, plan_file, read_mix_file
 from fireside.recipes.answer_batches import AnswerBatches, read_examples
-from fireside.recipes.toml_file import read_toml
 
 __all__ = ["StageSettings", "StagedSettings", "read_stages_file", "stages_of_checkpoint", "train_stages"]
 

@@ -35,6 +35,7 @@ import msgspec
 from fireside.core.atomic import write_bytes
 from fireside.core.config import config, from_dict, to_dict
 from fireside.core.errors import ConfigError, InputError, ResumeError
+from fireside.core.toml_file import read_toml
 from fireside.lm.config import ModelConfig
 from fireside.lm.evaluate.multiple_choice import MultipleChoiceItem, read_multiple_choice
 from fireside.lm.tokenizer import Tokenizer
@@ -43,7 +44,6 @@ from fireside.lm.training_config import TrainingConfig
 from fireside.lm.transformer import Transformer
 from fireside.lm.workers import join_workers
 from fireside.mixing import Domain, LoaderConfig, MixtureLoader, Plan, Stage, plan_file, read_mix_file
-from fireside.recipes.toml_file import read_toml
 
 __all__ = ["RUN_FILE", "RunSettings", "TrainingRun", "read_run_file", "run_of_checkpoint", "train_run"]
 

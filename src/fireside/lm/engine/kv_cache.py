@@ -4,8 +4,8 @@ There is one buffer for each owner of the layer map and none for children. An ow
 every token; an owner with a window keeps the last W in a ring, so that what leaves the window is overwritten.
 Keys are stored rotated, so that the order of a ring does not matter to attention.
 
-Addresses are set aside for the longest that a sequence may become, memory only for the tokens that it has: the
-system gives a page when it is first written to. So a cache grows without being copied.
+Addresses are set aside for the longest that a sequence may become, memory only for the tokens that it has:
+the system gives a page when it is first written to. So a cache grows without being copied.
 
 Shape legend: O owners, N new tokens, G key/value heads, S slots of a buffer or keys seen, d head dimension; a
 buffer is [1, 2G, S, d], keys before values.

@@ -4,9 +4,10 @@ Running sequences advance by one token each; what is left of the step's budget r
 first, in pieces where they are long; what is still left verifies guesses of the tokens to come. A request
 that begins like one whose prompt is being read waits for it, and copies.
 
-A request starts when the pool can hold its prompt, and takes more as it grows. Where nothing is left, remembered
-prefixes go first; then the sequence that began last is preempted: it gives up its memory, keeps all it has
-drawn, and is read again as a prompt once there is room for it to its end. So it is preempted at most once.
+A request starts when the pool can hold its prompt, and takes more as it grows. Where nothing is left,
+remembered prefixes go first; then the sequence that began last is preempted: it gives up its memory, keeps
+all it has drawn, and is read again as a prompt once there is room for it to its end. So it is preempted at
+most once.
 """
 
 from collections import deque
@@ -87,7 +88,7 @@ class Scheduler:
         self.waiting.append(sequence)
 
     def schedule(self) -> list[Chunk]:
-        """Give room to what runs, admit what fits, and choose the tokens of one step; empty only when idle."""
+        """Give room to what runs, admit what fits, and choose a step's tokens; empty only when idle."""
         for sequence in list(self.running):
             self._give_room(sequence)
         self._admit()
