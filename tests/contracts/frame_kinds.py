@@ -1,5 +1,6 @@
 """The kinds of frame that stages are tested on: a table of Arrow as each of them."""
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,12 +70,13 @@ def path_of(table: pa.Table, path: Path) -> str:
 
 def spark_frame(session: Any, table: pa.Table) -> Any:
     """A frame with one partition of rows and one without."""
-    from pyspark.sql.functions import lit
-
     from fireside.compute import TableDataset
     from fireside.compute.spark import to_frame
 
-    return to_frame(TableDataset(table), session.range(1)).repartition(2, lit(0))
+    frame = to_frame(TableDataset(table), session.range(1))
+    # Beside a classic session in this process, the common `lit` would be that session's.
+    library = "pyspark.sql.connect" if "connect" in type(session).__module__ else "pyspark.sql"
+    return frame.repartition(2, importlib.import_module(f"{library}.functions").lit(0))
 
 
 def kind_of(frame: Any) -> type:

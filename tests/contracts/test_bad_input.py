@@ -117,9 +117,16 @@ def test_a_bad_value_has_the_same_outcome_on_spark(name, kind, request, tmp_path
     # A failed job takes long, so there is one value for each class: the oddest that is no null.
     what, table = [frame for frame in bad_frames(case) if not frame[0].startswith("None")][-1]
     frame = maker_of(kind, request, tmp_path)(table)
-    assert_same_outcome(outcome(stage, frame, case.frame), outcome(stage, table, case.frame), what)
+    pairs = [(outcome(stage, frame, case.frame), outcome(stage, table, case.frame))]
     if case.is_estimator:
-        assert_same_outcome(outcome(stage, frame, frame), outcome(stage, table, table), f"fitted to {what}")
+        pairs.append((outcome(stage, frame, frame), outcome(stage, table, table)))
+    for found, expected in pairs:
+        assert_same_outcome(without_row(found), without_row(expected), what)
+
+
+def without_row(outcome: Any) -> Any:
+    """An outcome whose words do not name the row: on Spark rows come in any order."""
+    return (outcome[0], re.sub(r"in row \d+", "", outcome[1])) if isinstance(outcome, tuple) else outcome
 
 
 @pytest.fixture(params=[*IN_MEMORY, "parquet", *SPARK])
