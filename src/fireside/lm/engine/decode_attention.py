@@ -14,14 +14,11 @@ import torch
 from torch import Tensor
 
 from fireside.core.extras import require
-from fireside.lm.engine.panel_product import as_many_threads_as_torch
+from fireside.lm.engine.team import kernel, share, typed_array
 
 __all__ = ["attend_next"]
 
 numba = require("numba", extra="lm")
-
-from numba.core import cgutils  # noqa: E402
-from numba.extending import intrinsic  # noqa: E402
 
 _BLOCK = 128  # keys whose scores are held at once
 
@@ -51,34 +48,41 @@ def attend_next(
     Returns:
         float32[B, H d].
     """
-    batch, _, width = heads_BXd.shape
+    batch, num_projected, width = heads_BXd.shape
+    heads_BXd, cos_Bd, sin_Bd = heads_BXd.contiguous(), cos_Bd.contiguous(), sin_Bd.contiguous()
     out_BHd = torch.empty(batch, num_heads, width)
-    arrays = [tensor.contiguous().numpy() for tensor in (heads_BXd, cos_Bd, sin_Bd)]
-    with as_many_threads_as_torch():
-        _attend_next(*arrays, addresses_B, slots_B, lengths_B, num_heads, num_kv_heads, out_BHd.numpy())
+    tensors = (heads_BXd.data_ptr(), cos_Bd.data_ptr(), sin_Bd.data_ptr(), out_BHd.data_ptr())
+    arrays = (addresses_B.ctypes.data, slots_B.ctypes.data, lengths_B.ctypes.data)
+    sizes = (batch, num_projected, width, num_heads, num_kv_heads)
+    share(_attend(), np.array((*tensors, *arrays, *sizes), dtype=np.int64), batch * num_kv_heads)
     return out_BHd.view(batch, num_heads * width)
 
 
-@intrinsic
-def _pointer(context, address):  # type: ignore[no-untyped-def]
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
-
-    return numba.types.voidptr(address), generate
-
-
-@numba.njit(cache=True, nogil=True, parallel=True)
-def _attend_next(  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
-    heads_BXd, cos_Bd, sin_Bd, addresses_B, slots_B, lengths_B, num_heads, num_kv_heads, out_BHd
-):
-    batch, _, width = heads_BXd.shape
-    group = num_heads // num_kv_heads
-    for task in numba.prange(batch * num_kv_heads):
-        b, g = task // num_kv_heads, task % num_kv_heads
-        cache = numba.carray(_pointer(addresses_B[b]), (2 * num_kv_heads, slots_B[b], width), np.float32)
-        _attend_group(
-            heads_BXd[b], cos_Bd[b], sin_Bd[b], cache, lengths_B[b], num_heads, g, group, out_BHd[b]
-        )
+@kernel
+@numba.njit(cache=True, nogil=True)
+def _attend(arguments, part):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    batch, num_projected, width = arguments[7], arguments[8], arguments[9]
+    num_heads, num_kv_heads = arguments[10], arguments[11]
+    b, g = part // num_kv_heads, part % num_kv_heads
+    heads_BXd = typed_array(arguments[0], batch * num_projected * width, np.float32)
+    cos_Bd = typed_array(arguments[1], batch * width, np.float32).reshape(batch, width)
+    sin_Bd = typed_array(arguments[2], batch * width, np.float32).reshape(batch, width)
+    out_BHd = typed_array(arguments[3], batch * num_heads * width, np.float32)
+    addresses_B = typed_array(arguments[4], batch, np.int64)
+    slots_B = typed_array(arguments[5], batch, np.int64)
+    lengths_B = typed_array(arguments[6], batch, np.int64)
+    cache = typed_array(addresses_B[b], 2 * num_kv_heads * slots_B[b] * width, np.float32)
+    _attend_group(
+        heads_BXd.reshape(batch, num_projected, width)[b],
+        cos_Bd[b],
+        sin_Bd[b],
+        cache.reshape(2 * num_kv_heads, slots_B[b], width),
+        lengths_B[b],
+        num_heads,
+        g,
+        num_heads // num_kv_heads,
+        out_BHd.reshape(batch, num_heads, width)[b],
+    )
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")

@@ -15,6 +15,7 @@ from fireside.lm.config import ModelConfig
 from fireside.lm.engine.panel_product import multiply
 from fireside.lm.engine.panels import Panels, to_panels
 from fireside.lm.engine.weight_format import WeightFormat
+from fireside.lm.engine.weight_memory import WeightMemory
 from fireside.lm.feed_forward import FeedForward, activate
 from fireside.lm.mixture_of_experts import MixtureOfExperts, route
 
@@ -36,7 +37,7 @@ class PackedExperts(NamedTuple):
 
 
 def pack_feed_forward(
-    layer: FeedForward | MixtureOfExperts, norm_D: Tensor, weight_format: WeightFormat
+    layer: FeedForward | MixtureOfExperts, norm_D: Tensor, weight_format: WeightFormat, memory: WeightMemory
 ) -> PackedFeedForward | PackedExperts:
     """Copy a layer's matrices into their layout for inference.
 
@@ -44,12 +45,13 @@ def pack_feed_forward(
         layer: a layer of either kind.
         norm_D: the weight of the norm before it.
         weight_format: how matrices are stored.
+        memory: takes them.
     """
     if isinstance(layer, FeedForward):
-        return _pack(layer, norm_D, weight_format)
+        return _pack(layer, norm_D, weight_format, memory)
     return PackedExperts(
-        gate=to_panels(layer.gate.weight.detach() * norm_D),
-        experts=tuple(_pack(one, norm_D, weight_format) for one in layer.experts),  # type: ignore[arg-type]
+        gate=to_panels(layer.gate.weight.detach() * norm_D, memory=memory),
+        experts=tuple(_pack(one, norm_D, weight_format, memory) for one in layer.experts),  # type: ignore[arg-type]
     )
 
 
@@ -77,9 +79,11 @@ def feed_forward(
     return out_ND if into is None else into.add_(out_ND)
 
 
-def _pack(layer: FeedForward, norm_D: Tensor, weight_format: WeightFormat) -> PackedFeedForward:
+def _pack(
+    layer: FeedForward, norm_D: Tensor, weight_format: WeightFormat, memory: WeightMemory
+) -> PackedFeedForward:
     gate_up_XD = torch.cat((layer.gate_proj.weight.detach(), layer.up_proj.weight.detach())).mul_(norm_D)
     return PackedFeedForward(
-        gate_up=to_panels(gate_up_XD, weight_format),
-        down=to_panels(layer.down_proj.weight.detach(), weight_format),
+        gate_up=to_panels(gate_up_XD, weight_format, memory),
+        down=to_panels(layer.down_proj.weight.detach(), weight_format, memory),
     )

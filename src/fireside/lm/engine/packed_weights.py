@@ -19,6 +19,7 @@ from fireside.lm.engine.packed_feed_forward import (
 )
 from fireside.lm.engine.panels import Panels, to_panels
 from fireside.lm.engine.weight_format import WeightFormat
+from fireside.lm.engine.weight_memory import WeightMemory
 from fireside.lm.norm import RMSNorm
 from fireside.lm.transformer import DecoderLayer, Transformer
 
@@ -49,17 +50,20 @@ class PackedWeights(NamedTuple):
 
 def pack(model: Transformer, weight_format: WeightFormat = "fp32") -> PackedWeights:
     """Copy a model's matrices into their layout for inference."""
+    memory = WeightMemory()
     with torch.inference_mode():
         return PackedWeights(
             embedding_VD=model.embed_tokens.weight.detach(),
             layers=tuple(
-                _pack_layer(layer, weight_format) for layer in model.layers if isinstance(layer, DecoderLayer)
+                _pack_layer(layer, weight_format, memory)
+                for layer in model.layers
+                if isinstance(layer, DecoderLayer)
             ),
-            head=to_panels(_after(model.norm, model.output_weight), weight_format),
+            head=to_panels(_after(model.norm, model.output_weight), weight_format, memory),
         )
 
 
-def _pack_layer(layer: DecoderLayer, weight_format: WeightFormat) -> PackedLayer:
+def _pack_layer(layer: DecoderLayer, weight_format: WeightFormat, memory: WeightMemory) -> PackedLayer:
     attention = layer.self_attn
     projections = [attention.q_proj]
     if attention.is_owner:
@@ -67,15 +71,15 @@ def _pack_layer(layer: DecoderLayer, weight_format: WeightFormat) -> PackedLayer
     has_k_norm = attention.qk_norm and attention.is_owner
     qkv_XD = _after(layer.input_layernorm, *(projection.weight for projection in projections))
     return PackedLayer(
-        qkv=to_panels(qkv_XD, weight_format),
+        qkv=to_panels(qkv_XD, weight_format, memory),
         qkv_bias_X=_joined(*(projection.bias for projection in projections)),
         q_norm_d=attention.q_norm.weight.detach() if attention.qk_norm else None,
         k_norm_d=attention.k_norm.weight.detach() if has_k_norm else None,
-        out=to_panels(attention.o_proj.weight.detach(), weight_format),
+        out=to_panels(attention.o_proj.weight.detach(), weight_format, memory),
         out_bias_D=_joined(attention.o_proj.bias),
         out_norm_D=layer.attention_output_layernorm.weight.detach().clone() if layer.post_norms else None,
         feed_forward=pack_feed_forward(
-            layer.mlp, layer.post_attention_layernorm.weight.detach(), weight_format
+            layer.mlp, layer.post_attention_layernorm.weight.detach(), weight_format, memory
         ),
         down_norm_D=layer.mlp_output_layernorm.weight.detach().clone() if layer.post_norms else None,
     )

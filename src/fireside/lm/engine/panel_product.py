@@ -9,9 +9,6 @@ Each sum runs over K in order, whatever other rows there are: a row's result doe
 Shape legend: N rows, K inputs, X outputs, P panels, W = `PANEL`.
 """
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -20,8 +17,9 @@ from torch import Tensor
 
 from fireside.core.extras import require
 from fireside.lm.engine.panels import LANES, PANEL, Panels
+from fireside.lm.engine.team import kernel, share, typed_array
 
-__all__ = ["as_many_threads_as_torch", "multiply"]
+__all__ = ["multiply"]
 
 numba = require("numba", extra="lm")
 
@@ -34,9 +32,8 @@ _TILE_ROWS = 8 if LANES == 16 else 4
 _VECTORS = PANEL // LANES
 # How far ahead memory is asked for: measured from 0 to 16 KiB, with 1, 4 and 16 rows.
 _AHEAD_BYTES = 16 << 10
-# The plainest of numba's threading layers must not be entered twice, and two at once would not be faster.
-_ONE_AT_A_TIME = threading.Lock()
-_NUM_THREADS = threading.local()
+# Enough that threads end together, and few enough that each reads on for a while.
+_PARTS = 16
 
 
 def multiply(x_NK: Tensor, panels: Panels, *, eps: float | None = None, into: Tensor | None = None) -> Tensor:
@@ -56,27 +53,27 @@ def multiply(x_NK: Tensor, panels: Panels, *, eps: float | None = None, into: Te
     >>> multiply(torch.tensor([[3.0, 4.0]]), panels)
     tensor([[3., 7., 8.]])
     """
-    padded = len(panels.scales_X)
+    x_NK = x_NK.contiguous()
+    num_panels, depth, _ = panels.values_PKW.shape
+    padded, rows = num_panels * PANEL, len(x_NK)
+    assert x_NK.shape[1] == depth
+    assert x_NK.dtype == torch.float32
     adds = into is not None and padded == panels.num_outputs and into.is_contiguous()
-    y_NX = into if into is not None and adds else torch.empty(x_NK.shape[0], padded)
-    x, y = x_NK.contiguous().numpy(), y_NX.numpy()
-    with as_many_threads_as_torch():
-        _multiply(x, panels.values_PKW, panels.scales_X, -1.0 if eps is None else eps, adds, y)
+    y_NX = into if into is not None and adds else torch.empty(rows, padded)
+    each = -(-num_panels // _PARTS)
+    arguments = np.array(
+        (x_NK.data_ptr(), rows, depth, *panels.addresses, num_panels, each, y_NX.data_ptr(), adds, 0),
+        dtype=np.int64,
+    )
+    arguments.view(np.float64)[9] = -1.0 if eps is None else eps
+    share(
+        (_of_float32 if panels.values_PKW.dtype == np.float32 else _of_int8)(),
+        arguments,
+        -(-num_panels // each),
+    )
     if into is None:
         return y_NX[:, : panels.num_outputs]
     return into if adds else into.add_(y_NX[:, : panels.num_outputs])
-
-
-@contextmanager
-def as_many_threads_as_torch() -> Iterator[None]:
-    """For calls of compiled code that shares its work among threads."""
-    wanted = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
-    with _ONE_AT_A_TIME:
-        # Each thread that calls has a number of its own, and setting it takes longer than a small product.
-        if getattr(_NUM_THREADS, "value", None) != wanted:
-            numba.set_num_threads(wanted)
-            _NUM_THREADS.value = wanted
-        yield
 
 
 def _tile(rows: int) -> Any:
@@ -161,36 +158,58 @@ def _generate_tile(  # type: ignore[no-untyped-def]
 _tile_1, _tile_2, _tile_4, _tile_8 = _tile(1), _tile(2), _tile(4), _tile(8)
 
 
-@numba.njit(cache=True, nogil=True, parallel=True)
-def _multiply(  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
-    x_NK, panels_PKW, scales_X, eps, adds, y_NX
-):
-    rows, depth = x_NK.shape
-    num_panels = panels_PKW.shape[0]
-    stride = num_panels * PANEL
-    lengths_N = np.ones(rows, np.float32)
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
+def _sum_of_squares(x_K):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    total = np.float32(0)
+    for k in range(len(x_K)):
+        total += x_K[k] * x_K[k]
+    return total
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _multiply_part(arguments, part, panels):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    """The products of all rows with some panels."""
+    rows, depth, num_panels, each, adds = (
+        arguments[1], arguments[2], arguments[5], arguments[6], arguments[8] != 0
+    )  # fmt: skip
+    stride, eps = num_panels * PANEL, arguments.view(np.float64)[9]
+    x = typed_array(arguments[0], rows * depth, np.float32)
+    scales = typed_array(arguments[4], stride, np.float32)
+    y = typed_array(arguments[7], rows * stride, np.float32)
+    # Every part brings the rows to length for itself: a loop of its own would take longer.
+    lengths = np.ones(rows, np.float32)
     if eps >= 0:
         for row in range(rows):
-            total = np.float32(0)
-            for k in range(depth):
-                total += x_NK[row, k] * x_NK[row, k]
-            lengths_N[row] = 1 / np.sqrt(total / depth + eps)
-    x, panels, y = x_NK.ravel(), panels_PKW.ravel(), y_NX.ravel()
-    for p in numba.prange(num_panels):
+            lengths[row] = 1 / np.sqrt(_sum_of_squares(x[row * depth : (row + 1) * depth]) / depth + eps)
+    for p in range(part * each, min((part + 1) * each, num_panels)):
         at, out = p * depth * PANEL, p * PANEL
         row = 0
         while row < rows:
             left = min(_TILE_ROWS, rows - row)
             x_at, y_at = row * depth, row * stride + out
             if left >= 8:
-                _tile_8(x, x_at, depth, panels, at, lengths_N, row, scales_X, out, y, y_at, stride, adds)
+                _tile_8(x, x_at, depth, panels, at, lengths, row, scales, out, y, y_at, stride, adds)
                 row += 8
             elif left >= 4:
-                _tile_4(x, x_at, depth, panels, at, lengths_N, row, scales_X, out, y, y_at, stride, adds)
+                _tile_4(x, x_at, depth, panels, at, lengths, row, scales, out, y, y_at, stride, adds)
                 row += 4
             elif left >= 2:
-                _tile_2(x, x_at, depth, panels, at, lengths_N, row, scales_X, out, y, y_at, stride, adds)
+                _tile_2(x, x_at, depth, panels, at, lengths, row, scales, out, y, y_at, stride, adds)
                 row += 2
             else:
-                _tile_1(x, x_at, depth, panels, at, lengths_N, row, scales_X, out, y, y_at, stride, adds)
+                _tile_1(x, x_at, depth, panels, at, lengths, row, scales, out, y, y_at, stride, adds)
                 row += 1
+
+
+@kernel
+@numba.njit(cache=True, nogil=True)
+def _of_float32(arguments, part):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    size = arguments[5] * arguments[2] * PANEL
+    _multiply_part(arguments, part, typed_array(arguments[3], size, np.float32))
+
+
+@kernel
+@numba.njit(cache=True, nogil=True)
+def _of_int8(arguments, part):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    size = arguments[5] * arguments[2] * PANEL
+    _multiply_part(arguments, part, typed_array(arguments[3], size, np.int8))

@@ -16,6 +16,7 @@ from llvmlite import binding
 from torch import Tensor
 
 from fireside.lm.engine.weight_format import WeightFormat
+from fireside.lm.engine.weight_memory import WeightMemory
 
 __all__ = ["LANES", "PANEL", "Panels", "to_panels"]
 
@@ -40,13 +41,25 @@ class Panels(NamedTuple):
     num_outputs: int
 
     @property
+    def addresses(self) -> tuple[int, int]:
+        """Where the values and the scales begin."""
+        return self.values_PKW.ctypes.data, self.scales_X.ctypes.data
+
+    @property
     def num_bytes(self) -> int:
         """Bytes of memory."""
         return self.values_PKW.nbytes + self.scales_X.nbytes
 
 
-def to_panels(weight_XK: Tensor, weight_format: WeightFormat = "fp32") -> Panels:
+def to_panels(
+    weight_XK: Tensor, weight_format: WeightFormat = "fp32", memory: WeightMemory | None = None
+) -> Panels:
     """Lay out a matrix; it is copied.
+
+    Args:
+        weight_XK: the matrix.
+        weight_format: how its numbers are stored.
+        memory: takes them; matrices that are read one after the other share it.
 
     >>> panels = to_panels(torch.tensor([[1.0, -2.0], [0.5, 0.25]]), "int8")
     >>> panels.values_PKW[0, :, :2].T
@@ -64,5 +77,7 @@ def to_panels(weight_XK: Tensor, weight_format: WeightFormat = "fp32") -> Panels
         largest_X = padded_XK.abs().amax(dim=1)
         scales_X = torch.where(largest_X > 0, largest_X / 127, scales_X)
         padded_XK = padded_XK.div_(scales_X[:, None]).round_().to(torch.int8)
-    values_PKW = padded_XK.view(num_panels, PANEL, depth).transpose(1, 2).contiguous()
-    return Panels(values_PKW.numpy(), scales_X.numpy(), num_outputs)
+    panels_PKW = padded_XK.view(num_panels, PANEL, depth).transpose(1, 2).numpy()
+    values_PKW = (memory or WeightMemory()).empty(panels_PKW.shape, panels_PKW.dtype)
+    values_PKW[:] = panels_PKW
+    return Panels(values_PKW, scales_X.numpy(), num_outputs)

@@ -1,0 +1,249 @@
+"""Threads that share the parts of compiled loops, and are still awake when the next loop begins.
+
+A step of a small model is some two hundred loops of less than a millisecond. The usual pools put their
+threads to sleep between two loops, OpenMP's too as soon as more than one thread of the process has a pool:
+then waking one takes longer than the loop. Here a helper asks for work for a millisecond or two, and gives
+the processor to whoever else wants it, before it goes to sleep. Parts are dealt as they are asked for, the
+caller's thread among those who ask: nobody waits for a helper that has not come.
+"""
+
+import functools
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from fireside.core.extras import require
+
+__all__ = ["kernel", "share", "typed_array"]
+
+numba = require("numba", extra="lm")
+
+from llvmlite import ir  # noqa: E402  (comes with numba)
+from numba.core import cgutils  # noqa: E402
+from numba.extending import intrinsic  # noqa: E402
+
+# Words of the board, int64. What several threads write has a line of its own.
+# The ticket is the loop's number, how many parts it has, and how many are dealt.
+_TICKET, _FINISHED, _ASLEEP, _KERNEL, _ARGUMENTS, _HELPERS, _WORDS = 0, 8, 16, 24, 25, 26, 32
+_PARTS_BITS = 20
+_MOST_PARTS = (1 << _PARTS_BITS) - 1
+# About so many nanoseconds each, more where others want the processor.
+_PATIENCE = 4000
+
+
+def kernel(function: Callable[[Any, int], None]) -> Callable[[], int]:
+    """Compiles a function of arguments and the number of a part when it is first asked for.
+
+    Args:
+        function: compiled already; takes int64[A], as `share` is given them, and the part.
+
+    Returns:
+        Gives the address of its code.
+    """
+
+    def call(address: int, part: int) -> None:
+        function(typed_array(address, _MOST_ARGUMENTS, np.int64), part)
+
+    @functools.cache
+    def code() -> Any:
+        return numba.cfunc("void(int64, int64)")(call)
+
+    return lambda: int(code().address)
+
+
+_MOST_ARGUMENTS = 32
+
+
+def share(code: int, arguments: Any, num_parts: int) -> None:
+    """Run all parts of a loop, on as many threads as torch has; one loop at a time.
+
+    Args:
+        code: from a `kernel`.
+        arguments: int64[A], addresses and numbers.
+        num_parts: from 0 to so many, in any order.
+    """
+    assert num_parts <= _MOST_PARTS
+    with _TEAM.at_work(torch.get_num_threads()) as board:
+        _run(board, code, arguments.ctypes.data, num_parts)
+
+
+class _Team:
+    """The helpers of this process, and the board that they look at."""
+
+    def __init__(self) -> None:
+        self.board = np.zeros(_WORDS + 8, np.int64)
+        self._busy = threading.Lock()
+        self._bells: list[threading.Event] = []
+
+    def at_work(self, num_threads: int) -> "_Team":
+        self._busy.acquire()
+        self.board[_HELPERS] = num_threads - 1
+        return self
+
+    def __enter__(self) -> Any:
+        while len(self._bells) < self.board[_HELPERS]:
+            self._bells.append(threading.Event())
+            place = len(self._bells) - 1
+            thread = threading.Thread(
+                target=self._help, args=(place,), name=f"fireside-helper-{place}", daemon=True
+            )
+            thread.start()
+        if self.board[_ASLEEP]:
+            for bell in self._bells[: self.board[_HELPERS]]:
+                bell.set()
+        return self.board
+
+    def __exit__(self, *error: object) -> None:
+        self._busy.release()
+
+    def _help(self, place: int) -> None:
+        while True:
+            _help(self.board, place)
+            self._bells[place].wait()
+            self._bells[place].clear()
+            _add(self.board, _ASLEEP, -1)
+
+
+_TEAM = _Team()
+
+
+def _forget_threads() -> None:
+    global _TEAM
+    _TEAM = _Team()
+
+
+os.register_at_fork(after_in_child=_forget_threads)
+
+
+@intrinsic
+def _pointer(context, address):  # type: ignore[no-untyped-def]
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return numba.types.voidptr(address), generate
+
+
+@numba.njit(inline="always")
+def typed_array(address, size, dtype):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    """The array of so many numbers at an address; for kernels."""
+    return numba.carray(_pointer(address), (size,), dtype)
+
+
+def _word(context, builder, signature, arguments) -> Any:  # type: ignore[no-untyped-def]
+    data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+    return builder.gep(data, [arguments[1]])
+
+
+@intrinsic
+def _read(context, board, word):  # type: ignore[no-untyped-def]
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.load_atomic(_word(context, builder, signature, arguments), "seq_cst", 8)
+
+    return numba.types.int64(board, word), generate
+
+
+@intrinsic
+def _write(context, board, word, value):  # type: ignore[no-untyped-def]
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        place = _word(context, builder, signature, arguments)
+        builder.store_atomic(arguments[2], place, "seq_cst", 8)
+        return context.get_dummy_value()
+
+    return numba.types.void(board, word, numba.types.int64), generate
+
+
+@intrinsic
+def _add_to(context, board, word, value):  # type: ignore[no-untyped-def]
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        place = _word(context, builder, signature, arguments)
+        return builder.atomic_rmw("add", place, arguments[2], "seq_cst")
+
+    return numba.types.int64(board, word, numba.types.int64), generate
+
+
+@intrinsic
+def _replace(context, board, word, expected, value):  # type: ignore[no-untyped-def]
+    """Whether the word was as expected, and has been replaced."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        place = _word(context, builder, signature, arguments)
+        outcome = builder.cmpxchg(place, arguments[2], arguments[3], "seq_cst", "seq_cst")
+        return builder.extract_value(outcome, 1)
+
+    int64 = numba.types.int64
+    return numba.types.boolean(board, word, int64, int64), generate
+
+
+@intrinsic
+def _call(context, code, arguments_at, part):  # type: ignore[no-untyped-def]
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        i64 = ir.IntType(64)
+        kind = ir.FunctionType(ir.VoidType(), [i64, i64]).as_pointer()
+        builder.call(builder.inttoptr(arguments[0], kind), arguments[1:])
+        return context.get_dummy_value()
+
+    int64 = numba.types.int64
+    return numba.types.void(int64, int64, int64), generate
+
+
+@intrinsic
+def _give_way(context):  # type: ignore[no-untyped-def]
+    """Let another thread have the processor, if one wants it."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        kind = ir.FunctionType(ir.IntType(32), [])
+        builder.call(cgutils.get_or_insert_function(builder.module, kind, "sched_yield"), [])
+        return context.get_dummy_value()
+
+    return numba.types.void(), generate
+
+
+@numba.njit(cache=True, nogil=True)
+def _add(board, word, value):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    _add_to(board, word, value)
+
+
+@numba.njit(cache=True, nogil=True)
+def _take_parts(board):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    """Work for as long as there are parts; whether there was one."""
+    has_worked = False
+    while True:
+        ticket = _read(board, _TICKET)
+        part = ticket & _MOST_PARTS
+        if part >= (ticket >> _PARTS_BITS) & _MOST_PARTS:
+            return has_worked
+        # These belong to the ticket if it is still there when the part is taken: the loop cannot end before.
+        code, arguments = _read(board, _KERNEL), _read(board, _ARGUMENTS)
+        if _replace(board, _TICKET, ticket, ticket + 1):
+            _call(code, arguments, part)
+            _add_to(board, _FINISHED, 1)
+            has_worked = True
+
+
+@numba.njit(cache=True, nogil=True)
+def _run(board, code, arguments, num_parts):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    number = (_read(board, _TICKET) >> (2 * _PARTS_BITS)) + 1
+    _write(board, _KERNEL, code)
+    _write(board, _ARGUMENTS, arguments)
+    _write(board, _FINISHED, 0)
+    number &= (1 << (62 - 2 * _PARTS_BITS)) - 1
+    _write(board, _TICKET, (number << (2 * _PARTS_BITS)) | (num_parts << _PARTS_BITS))
+    _take_parts(board)
+    while _read(board, _FINISHED) < num_parts:
+        pass
+
+
+@numba.njit(cache=True, nogil=True)
+def _help(board, place):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    """Work until nothing has been there for a while."""
+    waited = 0
+    while waited < _PATIENCE:
+        if place < _read(board, _HELPERS) and _take_parts(board):
+            waited = 0
+        _give_way()
+        waited += 1
+    _add_to(board, _ASLEEP, 1)
