@@ -107,9 +107,9 @@ class ModelRunner:
         tables, singles, outputs = step.rotations[window is None], step.num_singles, []
         places = step.places.get(owner)
         if places is not None:
-            turning = (tables.cos[:singles, 0], tables.sin[:singles, 0])
+            turns = step.turns[window is None]
             outputs.append(
-                attend_next(heads_NXd[:singles], *turning, *places, num_heads=heads, num_kv_heads=kv_heads)
+                attend_next(heads_NXd[:singles], *turns, *places, num_heads=heads, num_kv_heads=kv_heads)
             )
         first = 0 if places is None else singles
         if first < len(x_ND):
@@ -175,6 +175,11 @@ class _Step:
         self.rotations = {
             is_full: Rotation(table.cos[positions_N].unsqueeze(1), table.sin[positions_N].unsqueeze(1))
             for is_full, table in rotations.items()
+        }
+        singles = self.num_singles
+        self.turns = {
+            is_full: (table.cos[:singles, 0], table.sin[:singles, 0])
+            for is_full, table in self.rotations.items()
         }
         self.keys_values: dict[int, tuple[list[KeysValues], list[KeysValues]]] = {}
         self.places = self._find_places(owners)

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from fireside.lm.config import ModelConfig
+from fireside.lm.engine.gate import gated
 from fireside.lm.engine.panel_product import multiply
 from fireside.lm.engine.panels import Panels, to_panels
 from fireside.lm.engine.weight_format import WeightFormat
 from fireside.lm.engine.weight_memory import WeightMemory
-from fireside.lm.feed_forward import FeedForward, activate
+from fireside.lm.feed_forward import FeedForward
 from fireside.lm.mixture_of_experts import MixtureOfExperts, route
 
 __all__ = ["PackedExperts", "PackedFeedForward", "feed_forward", "pack_feed_forward"]
@@ -64,8 +65,9 @@ def feed_forward(
 ) -> Tensor:
     """The output of a layer for the residual stream, or `into` with it added in place."""
     if isinstance(packed, PackedFeedForward):
-        gate, up = multiply(x_ND, packed.gate_up, eps=config.rms_norm_eps).chunk(2, dim=-1)
-        return multiply(activate(gate, config.activation).mul_(up), packed.down, into=into)
+        gate_up_NX = multiply(x_ND, packed.gate_up, eps=config.rms_norm_eps)
+        inner_NF = gated(gate_up_NX, gate_up_NX.shape[1] // 2, config.activation)
+        return multiply(inner_NF, packed.down, into=into)
     logits_NE = multiply(x_ND, packed.gate, eps=config.rms_norm_eps)
     weights_NK, experts_NK = route(
         logits_NE, config.num_experts_per_token, normalize=config.normalize_experts

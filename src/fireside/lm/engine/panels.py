@@ -34,16 +34,13 @@ class Panels(NamedTuple):
         values_PKW: float32 or int8; zeros after the last output.
         scales_X: float32[P W], what the sums of each output are multiplied by.
         num_outputs: X.
+        addresses: where the values and the scales begin.
     """
 
     values_PKW: npt.NDArray[Any]
     scales_X: npt.NDArray[np.float32]
     num_outputs: int
-
-    @property
-    def addresses(self) -> tuple[int, int]:
-        """Where the values and the scales begin."""
-        return self.values_PKW.ctypes.data, self.scales_X.ctypes.data
+    addresses: tuple[int, int]
 
     @property
     def num_bytes(self) -> int:
@@ -80,4 +77,5 @@ def to_panels(
     panels_PKW = padded_XK.view(num_panels, PANEL, depth).transpose(1, 2).numpy()
     values_PKW = (memory or WeightMemory()).empty(panels_PKW.shape, panels_PKW.dtype)
     values_PKW[:] = panels_PKW
-    return Panels(values_PKW, scales_X.numpy(), num_outputs)
+    scales = scales_X.numpy()
+    return Panels(values_PKW, scales, num_outputs, (values_PKW.ctypes.data, scales.ctypes.data))

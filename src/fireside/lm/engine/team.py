@@ -7,9 +7,11 @@ the processor to whoever else wants it, before it goes to sleep. Parts are dealt
 caller's thread among those who ask: nobody waits for a helper that has not come.
 """
 
+import atexit
 import functools
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +33,8 @@ from numba.extending import intrinsic  # noqa: E402
 _TICKET, _FINISHED, _ASLEEP, _KERNEL, _ARGUMENTS, _HELPERS, _WORDS = 0, 8, 16, 24, 25, 26, 32
 _PARTS_BITS = 20
 _MOST_PARTS = (1 << _PARTS_BITS) - 1
-# About so many nanoseconds each, more where others want the processor.
+_MOST_ARGUMENTS = 32
+# How often a helper asks for work before it sleeps: for a millisecond or two, where nobody else wants to run.
 _PATIENCE = 4000
 
 
@@ -55,57 +58,56 @@ def kernel(function: Callable[[Any, int], None]) -> Callable[[], int]:
     return lambda: int(code().address)
 
 
-_MOST_ARGUMENTS = 32
-
-
 def share(code: int, arguments: Any, num_parts: int) -> None:
     """Run all parts of a loop, on as many threads as torch has; one loop at a time.
 
     Args:
         code: from a `kernel`.
-        arguments: int64[A], addresses and numbers.
-        num_parts: from 0 to so many, in any order.
+        arguments: int64[A], addresses and numbers, at most 32.
+        num_parts: how many there are; they run in any order.
     """
+    assert len(arguments) <= _MOST_ARGUMENTS
     assert num_parts <= _MOST_PARTS
-    with _TEAM.at_work(torch.get_num_threads()) as board:
-        _run(board, code, arguments.ctypes.data, num_parts)
+    _TEAM.run(code, arguments.ctypes.data, num_parts, num_helpers=torch.get_num_threads() - 1)
 
 
 class _Team:
     """The helpers of this process, and the board that they look at."""
 
     def __init__(self) -> None:
-        self.board = np.zeros(_WORDS + 8, np.int64)
+        self._board = np.zeros(_WORDS, np.int64)
         self._busy = threading.Lock()
         self._bells: list[threading.Event] = []
 
-    def at_work(self, num_threads: int) -> "_Team":
-        self._busy.acquire()
-        self.board[_HELPERS] = num_threads - 1
-        return self
+    def run(self, code: int, arguments: int, num_parts: int, *, num_helpers: int) -> None:
+        with self._busy:
+            self._board[_HELPERS] = num_helpers
+            while len(self._bells) < num_helpers:
+                self._hire()
+            if self._board[_ASLEEP]:
+                for bell in self._bells[:num_helpers]:
+                    bell.set()
+            _run(self._board, code, arguments, num_parts)
 
-    def __enter__(self) -> Any:
-        while len(self._bells) < self.board[_HELPERS]:
-            self._bells.append(threading.Event())
-            place = len(self._bells) - 1
-            thread = threading.Thread(
-                target=self._help, args=(place,), name=f"fireside-helper-{place}", daemon=True
-            )
-            thread.start()
-        if self.board[_ASLEEP]:
-            for bell in self._bells[: self.board[_HELPERS]]:
-                bell.set()
-        return self.board
+    def send_to_sleep(self) -> None:
+        """Wait, for a second at most, until no helper runs compiled code, whose memory goes at the end."""
+        end = time.monotonic() + 1
+        while self._board[_ASLEEP] < len(self._bells) and time.monotonic() < end:
+            time.sleep(0.001)
 
-    def __exit__(self, *error: object) -> None:
-        self._busy.release()
+    def _hire(self) -> None:
+        bell, place = threading.Event(), len(self._bells)
+        self._bells.append(bell)
+        threading.Thread(
+            target=self._help, args=(place, bell), name=f"fireside-helper-{place}", daemon=True
+        ).start()
 
-    def _help(self, place: int) -> None:
+    def _help(self, place: int, bell: threading.Event) -> None:
         while True:
-            _help(self.board, place)
-            self._bells[place].wait()
-            self._bells[place].clear()
-            _add(self.board, _ASLEEP, -1)
+            _help(self._board, place)
+            bell.wait()
+            bell.clear()
+            _add(self._board, _ASLEEP, -1)
 
 
 _TEAM = _Team()
@@ -116,6 +118,7 @@ def _forget_threads() -> None:
     _TEAM = _Team()
 
 
+atexit.register(lambda: _TEAM.send_to_sleep())
 os.register_at_fork(after_in_child=_forget_threads)
 
 
