@@ -282,7 +282,7 @@ def text_rows(tokenizer: Tokenizer, rows: int, length: int) -> Tensor:
 
 def measure(quick: bool) -> tuple[list[Row], list[Bar]]:
     """All rows and bars."""
-    rounds = 1 if quick else 3
+    rounds = 1 if quick else 5
     model, tokenizer = load_gguf(find_smollm2())
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as name, llama_cpp(Path(name)) as llama:

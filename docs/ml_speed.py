@@ -20,9 +20,7 @@ HEAD = """\
 
 Made by `docs/ml_speed.py` from `benchmarks/results/*.json`; each script says how it measures. All sides run
 on one machine, in turns, so that ratios tell more than seconds do. A ratio is the other's time divided by
-ours: above 1 we are faster; what is below a bound is bold. The present results of the transformers and of
-serving come from a machine with other work on it; the fit of `Word2Vec` and patterns of `RegexTokenizer` have
-been made faster since.
+ours: above 1 we are faster; what is below a bound is bold.
 """
 FEATURES = """\
 ## Fit and transform of tables in memory

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from fireside.lm.engine.team import _read, _write, kernel, share, typed_array
+from fireside.lm.engine.team import _read, _write, kernel, record, share, typed_array
 
 numba = pytest.importorskip("numba")
 
@@ -103,3 +103,15 @@ def test_a_child_of_a_fork_has_helpers_of_its_own_and_a_program_ends_while_they_
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], timeout=120, check=False)
     assert done.returncode == 0
+
+
+def test_a_recording_runs_its_loops_in_order_as_often_as_wanted(threads: int) -> None:
+    counts = np.zeros(6, np.int64)
+    with record() as recording:
+        for number, num_parts in ((1, 5), (10, 3), (100, 0), (1000, 1)):
+            share(count_part(), np.array([counts.ctypes.data, 6, number]), num_parts)
+    assert not counts.any()
+    for _ in range(3):
+        recording.run()
+    assert counts.tolist() == [3033, 33, 33, 3, 3, 0]
+    assert counts_of(4, 2) == [3] * 4 + [0]  # outside, loops run at once again

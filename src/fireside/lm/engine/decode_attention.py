@@ -54,7 +54,12 @@ def attend_next(
     tensors = (heads_BXd.data_ptr(), cos_Bd.data_ptr(), sin_Bd.data_ptr(), out_BHd.data_ptr())
     arrays = (addresses_B.ctypes.data, slots_B.ctypes.data, lengths_B.ctypes.data)
     sizes = (batch, num_projected, width, num_heads, num_kv_heads)
-    share(_attend(), np.array((*tensors, *arrays, *sizes), dtype=np.int64), batch * num_kv_heads)
+    share(
+        _attend(),
+        np.array((*tensors, *arrays, *sizes), dtype=np.int64),
+        batch * num_kv_heads,
+        using=(heads_BXd, cos_Bd, sin_Bd, out_BHd, addresses_B, slots_B, lengths_B),
+    )
     return out_BHd.view(batch, num_heads * width)
 
 

@@ -50,7 +50,12 @@ def gated(gate_up_NX: Tensor, num_inner: int, activation: Literal["silu", "gelu_
         out_NF.data_ptr(),
         activation == "silu",
     )
-    share(_gated(), np.array(arguments, dtype=np.int64), -(-rows * num_inner // _PART))
+    share(
+        _gated(),
+        np.array(arguments, dtype=np.int64),
+        -(-rows * num_inner // _PART),
+        using=(gate_up_NX, out_NF),
+    )
     return out_NF
 
 
@@ -80,7 +85,7 @@ def _exp(x: Any):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
 
 
 @kernel
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 def _gated(arguments, part):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     stride, inner, rows, is_silu = arguments[1], arguments[2], arguments[3], arguments[5] != 0
     x = typed_array(arguments[0], rows * stride, np.float32)

@@ -1,7 +1,8 @@
 """Runs the tokens of one step through the model.
 
 All tokens of all sequences go through the projections as the rows of one matrix; only attention looks at each
-sequence by itself, because each has its own keys and values.
+sequence by itself, because each has its own keys and values. Where every sequence takes one token, the step
+is compiled loops alone: they are recorded, and run again for as long as the same sequences go on.
 
 Shape legend: N rows (tokens of this step), R rows after which a token may be drawn, n tokens of one sequence,
 D hidden, H query heads, G key/value heads, X heads of a projection, d head dimension, V vocabulary.
@@ -26,6 +27,7 @@ from fireside.lm.engine.packed_weights import PackedLayer, PackedWeights, pack
 from fireside.lm.engine.panel_product import multiply
 from fireside.lm.engine.panels import Panels
 from fireside.lm.engine.scheduler import Chunk
+from fireside.lm.engine.team import Recording, record
 from fireside.lm.engine.weight_format import WeightFormat
 from fireside.lm.rotary import Rotation, rotation
 from fireside.lm.transformer import Transformer
@@ -58,6 +60,7 @@ class ModelRunner:
             for is_full, theta in ((True, model.config.rope_theta), (False, model.config.rope_theta_sliding))
         }
         self._weights: PackedWeights = pack(model, weight_format)
+        self._recorded: _RecordedStep | None = None
 
     def repack(self) -> None:
         """Take over the model's present weights.
@@ -68,7 +71,7 @@ class ModelRunner:
         model = self._model()
         if model is None:
             raise InputError("the model is gone: keep it as long as its weights may change")
-        self._weights = pack(model, self._weight_format)
+        self._weights, self._recorded = pack(model, self._weight_format), None
 
     @torch.inference_mode()
     def run(self, chunks: Rows[Chunk]) -> Tensor:
@@ -76,14 +79,32 @@ class ModelRunner:
 
         Returns:
             Logits float32[R, V]: for each chunk that reaches the end of its sequence, in order, a row after
-            its last known token and one after each drafted token.
+            its last known token and one after each drafted token. The next run may write over them.
         """
-        weights, config = self._weights, self._config
         step = _Step(chunks, self._rotations, self._owners)
-        x_ND = weights.embedding_VD[step.tokens_N]
-        if config.embedding_scale != 1:
-            x_ND = x_ND * config.embedding_scale
-        for index, layer in enumerate(weights.layers):
+        x_ND = self._weights.embedding_VD[step.tokens_N]
+        if self._config.embedding_scale != 1:
+            x_ND = x_ND * self._config.embedding_scale
+        if not (self._weights.is_loops_alone and step.is_singles_alone):
+            self._run_layers(x_ND, step)
+            step.advance()
+            return self._logits(x_ND[step.drawn_rows_R])
+        if self._recorded is None or not self._recorded.fits(step):
+            with record() as recording:
+                self._run_layers(x_ND, step)
+                logits_NV = self._logits(x_ND)
+            self._recorded = _RecordedStep(step, x_ND, logits_NV, recording)
+        self._recorded.run(step, x_ND)
+        step.advance()
+        logits_NV = self._recorded.logits_NV
+        return logits_NV if len(step.drawn_rows_R) == len(logits_NV) else logits_NV[step.drawn_rows_R]
+
+    def _logits(self, x_RD: Tensor) -> Tensor:
+        return multiply(x_RD, self._weights.head, eps=self._config.rms_norm_eps)
+
+    def _run_layers(self, x_ND: Tensor, step: "_Step") -> None:
+        config = self._config
+        for index, layer in enumerate(self._weights.layers):
             attended_NX = self._attend(index, layer, x_ND, step)
             self._add(x_ND, attended_NX, layer.out, layer.out_bias_D, layer.out_norm_D)
             if layer.down_norm_D is None:
@@ -91,8 +112,6 @@ class ModelRunner:
             else:
                 fed_ND, norm_D = feed_forward(x_ND, layer.feed_forward, config), layer.down_norm_D
                 x_ND.add_(F.rms_norm(fed_ND, norm_D.shape, norm_D, config.rms_norm_eps))
-        step.advance()
-        return multiply(x_ND[step.drawn_rows_R], weights.head, eps=config.rms_norm_eps)
 
     def _attend(self, index: int, layer: PackedLayer, x_ND: Tensor, step: "_Step") -> Tensor:
         """The heads' outputs, [N, H d], before the output projection."""
@@ -182,19 +201,24 @@ class _Step:
             for is_full, table in self.rotations.items()
         }
         self.keys_values: dict[int, tuple[list[KeysValues], list[KeysValues]]] = {}
-        self.places = self._find_places(owners)
+        self.places, self._num_owners = self._find_places(owners), len(owners)
+
+    @property
+    def is_singles_alone(self) -> bool:
+        """Whether every sequence takes one token, and all find their keys and values by `places`."""
+        return self.num_singles == len(self._caches) and len(self.places) == self._num_owners
 
     def _find_places(self, owners: Rows[int]) -> "dict[int, _Places]":
         """Where single tokens find an owner's keys and values, if these are few enough for `attend_next`."""
         singles = self._caches[: self.num_singles]
         if not singles or not singles[0].is_float32:
             return {}
-        lengths_B = np.array([cache.length for cache in singles])
-        places_O2B = np.array([cache.places_O2 for cache in singles]).transpose(1, 2, 0).copy()
-        is_short_O = np.minimum(places_O2B[:, 1], lengths_B).max(axis=1) < _MANY_KEYS
+        self.lengths_B = np.array([cache.length for cache in singles])
+        self.places_O2B = np.array([cache.places_O2 for cache in singles]).transpose(1, 2, 0).copy()
+        is_short_O = np.minimum(self.places_O2B[:, 1], self.lengths_B).max(axis=1) < _MANY_KEYS
         return {
-            owner: _Places(places_2B[0], places_2B[1], lengths_B)
-            for owner, places_2B, is_short in zip(owners, places_O2B, is_short_O, strict=True)
+            owner: _Places(places_2B[0], places_2B[1], self.lengths_B)
+            for owner, places_2B, is_short in zip(owners, self.places_O2B, is_short_O, strict=True)
             if is_short
         }
 
@@ -221,6 +245,30 @@ class _Step:
         """Count the tokens, after every layer has stored their keys and values."""
         for cache, count in zip(self._caches, self._counts, strict=True):
             cache.advance(count)
+
+
+class _RecordedStep:
+    """The loops of a step, which run again on the numbers of another step of the same sequences."""
+
+    def __init__(self, step: _Step, x_ND: Tensor, logits_NV: Tensor, recording: Recording) -> None:
+        # Not the step, which holds the caches: when their sequences end, their memory must be free.
+        self._places_O2B, self._lengths_B, self._turns = step.places_O2B, step.lengths_B, step.turns
+        self._x_ND = x_ND
+        self._recording = recording
+        self.logits_NV = logits_NV
+
+    def fits(self, step: _Step) -> bool:
+        """Whether a step differs in tokens and positions alone."""
+        return np.array_equal(step.places_O2B, self._places_O2B)
+
+    def run(self, step: _Step, x_ND: Tensor) -> None:
+        """Take over a step's numbers, and run."""
+        self._x_ND.copy_(x_ND)
+        for is_full, turns in step.turns.items():
+            for mine, its in zip(self._turns[is_full], turns, strict=True):
+                mine.copy_(its)
+        self._lengths_B[:] = step.lengths_B
+        self._recording.run()
 
 
 def _rotate(heads_NXd: Tensor, tables: Rotation) -> None:

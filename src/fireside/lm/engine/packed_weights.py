@@ -47,6 +47,11 @@ class PackedWeights(NamedTuple):
     layers: tuple[PackedLayer, ...]
     head: Panels
 
+    @property
+    def is_loops_alone(self) -> bool:
+        """Whether layers take nothing but products, attention and gates, each where the last one left off."""
+        return all(_is_loops_alone(layer) for layer in self.layers)
+
 
 def pack(model: Transformer, weight_format: WeightFormat = "fp32") -> PackedWeights:
     """Copy a model's matrices into their layout for inference."""
@@ -61,6 +66,14 @@ def pack(model: Transformer, weight_format: WeightFormat = "fp32") -> PackedWeig
             ),
             head=to_panels(_after(model.norm, model.output_weight), weight_format, memory),
         )
+
+
+def _is_loops_alone(layer: PackedLayer) -> bool:
+    """Without biases, inner norms, experts, and padding that must be cut off."""
+    if not isinstance(layer.feed_forward, PackedFeedForward):
+        return False
+    others = [part for part in layer if part is not None and not isinstance(part, Panels | PackedFeedForward)]
+    return not others and not any(one.is_padded for one in (layer.qkv, layer.out, layer.feed_forward.down))
 
 
 def _pack_layer(layer: DecoderLayer, weight_format: WeightFormat, memory: WeightMemory) -> PackedLayer:

@@ -33,7 +33,7 @@ _VECTORS = PANEL // LANES
 # How far ahead memory is asked for: measured from 0 to 16 KiB, with 1, 4 and 16 rows.
 _AHEAD_BYTES = 16 << 10
 # Enough that threads end together, and few enough that each reads on for a while.
-_PARTS = 16
+_PARTS = 32
 
 
 def multiply(x_NK: Tensor, panels: Panels, *, eps: float | None = None, into: Tensor | None = None) -> Tensor:
@@ -70,6 +70,7 @@ def multiply(x_NK: Tensor, panels: Panels, *, eps: float | None = None, into: Te
         (_of_float32 if panels.values_PKW.dtype == np.float32 else _of_int8)(),
         arguments,
         -(-num_panels // each),
+        using=(x_NK, y_NX, panels),
     )
     if into is None:
         return y_NX[:, : panels.num_outputs]

@@ -43,6 +43,11 @@ class Panels(NamedTuple):
     addresses: tuple[int, int]
 
     @property
+    def is_padded(self) -> bool:
+        """Whether the last panel has room to spare."""
+        return self.num_outputs < len(self.scales_X)
+
+    @property
     def num_bytes(self) -> int:
         """Bytes of memory."""
         return self.values_PKW.nbytes + self.scales_X.nbytes

@@ -12,7 +12,8 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ import torch
 
 from fireside.core.extras import require
 
-__all__ = ["kernel", "share", "typed_array"]
+__all__ = ["Recording", "kernel", "record", "share", "typed_array"]
 
 numba = require("numba", extra="lm")
 
@@ -58,17 +59,68 @@ def kernel(function: Callable[[Any, int], None]) -> Callable[[], int]:
     return lambda: int(code().address)
 
 
-def share(code: int, arguments: Any, num_parts: int) -> None:
+def share(code: int, arguments: Any, num_parts: int, *, using: tuple[object, ...] = ()) -> None:
     """Run all parts of a loop, on as many threads as torch has; one loop at a time.
+
+    Within `record` the loop is noted instead, and runs when the recording does.
 
     Args:
         code: from a `kernel`.
         arguments: int64[A], addresses and numbers, at most 32.
         num_parts: how many there are; they run in any order.
+        using: what lies at the addresses; a recording keeps it.
     """
     assert len(arguments) <= _MOST_ARGUMENTS
     assert num_parts <= _MOST_PARTS
-    _TEAM.run(code, arguments.ctypes.data, num_parts, num_helpers=torch.get_num_threads() - 1)
+    recording: Recording | None = getattr(_NOTING, "recording", None)
+    if recording is not None:
+        recording.add(code, arguments, num_parts, using)
+        return
+    _TEAM.run(
+        np.array([code]),
+        np.array([arguments.ctypes.data]),
+        np.array([num_parts]),
+        num_helpers=torch.get_num_threads() - 1,
+    )
+
+
+class Recording:
+    """Loops that run one after the other in a single call, as often as wanted."""
+
+    def __init__(self) -> None:
+        self._codes: list[int] = []
+        self._arguments: list[Any] = []
+        self._nums_parts: list[int] = []
+        self._using: list[object] = []
+
+    def add(self, code: int, arguments: Any, num_parts: int, using: tuple[object, ...]) -> None:
+        """Note a loop; arguments as of `share`."""
+        self._codes.append(code)
+        self._arguments.append(arguments)
+        self._nums_parts.append(num_parts)
+        self._using.append(using)
+
+    def run(self) -> None:
+        """Run all loops, each when the one before has ended."""
+        _TEAM.run(*self._program, num_helpers=torch.get_num_threads() - 1)
+
+    @functools.cached_property
+    def _program(self) -> tuple[Any, Any, Any]:
+        addresses = [one.ctypes.data for one in self._arguments]
+        return np.array(self._codes), np.array(addresses), np.array(self._nums_parts)
+
+
+_NOTING = threading.local()
+
+
+@contextmanager
+def record() -> Iterator[Recording]:
+    """Note the loops that this thread shares, without running them."""
+    _NOTING.recording = Recording()
+    try:
+        yield _NOTING.recording
+    finally:
+        _NOTING.recording = None
 
 
 class _Team:
@@ -79,7 +131,8 @@ class _Team:
         self._busy = threading.Lock()
         self._bells: list[threading.Event] = []
 
-    def run(self, code: int, arguments: int, num_parts: int, *, num_helpers: int) -> None:
+    def run(self, codes_L: Any, arguments_L: Any, nums_parts_L: Any, *, num_helpers: int) -> None:
+        """Run loops, each int64[L]."""
         with self._busy:
             self._board[_HELPERS] = num_helpers
             while len(self._bells) < num_helpers:
@@ -87,7 +140,7 @@ class _Team:
             if self._board[_ASLEEP]:
                 for bell in self._bells[:num_helpers]:
                     bell.set()
-            _run(self._board, code, arguments, num_parts)
+            _run_all(self._board, codes_L, arguments_L, nums_parts_L)
 
     def send_to_sleep(self) -> None:
         """Wait, for a second at most, until no helper runs compiled code, whose memory goes at the end."""
@@ -238,6 +291,14 @@ def _run(board, code, arguments, num_parts):  # type: ignore[no-untyped-def]  # 
     _take_parts(board)
     while _read(board, _FINISHED) < num_parts:
         pass
+
+
+@numba.njit(cache=True, nogil=True)
+def _run_all(  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    board, codes_L, arguments_L, nums_parts_L
+):
+    for loop in range(len(codes_L)):
+        _run(board, codes_L[loop], arguments_L[loop], nums_parts_L[loop])
 
 
 @numba.njit(cache=True, nogil=True)
