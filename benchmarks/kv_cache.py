@@ -1,7 +1,7 @@
 """K/V cache: bytes that the engine's pool really holds at 32k tokens, and decoding speed from there.
 
 One model of 24 layers with the heads of the paper (12 query, 3 key/value) and a window of 1,024, under three
-layer maps. Bytes are those leased from the pool and those of torch's storages, which must be the plan's;
+layer maps. Bytes are those leased from the pool, which must be those of the blocks in use and the plan's;
 resident memory is what the process gained by filling them. Decoding runs one sequence from 32k tokens on,
 maps in turn in one process; the bar takes the fastest step of each, which other programs disturbed least. The
 cache holds random keys and values, as speed does not depend on them, and reading 32k tokens with full
@@ -20,7 +20,7 @@ from fireside.lm.config import ModelConfig
 from fireside.lm.engine.engine_config import EngineConfig
 from fireside.lm.engine.model_runner import ModelRunner
 from fireside.lm.engine.planner import KVPlan
-from fireside.lm.engine.scheduler import Chunk, Scheduler
+from fireside.lm.engine.scheduler import Scheduler
 from fireside.lm.engine.sequence import Sequence
 from fireside.lm.layer_map import LayerMap
 from fireside.lm.tokenizer import Tokenizer
@@ -72,7 +72,7 @@ class Decoding:
 
     @property
     def pool_bytes(self) -> int:
-        """Bytes leased from the pool, which must be those of the buffers."""
+        """Bytes leased from the pool, which must be those of the blocks that hold tokens."""
         leased = self.scheduler.pool.capacity_bytes - self.scheduler.pool.free_bytes
         cache = self.sequence.cache
         assert cache is not None
@@ -81,8 +81,9 @@ class Decoding:
 
     def step(self) -> float:
         """Decode one token; returns the seconds."""
+        chunks = self.scheduler.schedule()
         start = time.perf_counter()
-        self.runner.run([Chunk(self.sequence, 1)])
+        self.runner.run(chunks)
         seconds = time.perf_counter() - start
         self.sequence.append(6, 0.0)
         return seconds
@@ -105,7 +106,7 @@ def measure(quick: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
             "tokens": TOKENS,
             "window": WINDOW,
             "pool_bytes": decoding.pool_bytes,
-            "planned_bytes": decoding.plan.sequence_bytes(TOKENS),
+            "planned_bytes": decoding.plan.sequence_bytes(decoding.sequence.num_computed),
             "of_standard": decoding.pool_bytes / standard.pool_bytes,
             "resident_mib": round(decoding.resident_mib, 1),
             "ms_a_token": min(seconds[decoding.name]) * 1e3,
