@@ -1,6 +1,7 @@
 """Centring and scaling features by their mean and standard deviation."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -83,13 +84,16 @@ class StandardScalerModel(VectorTransform, StandardScalerParams, Model):
     def _fitted_size(self) -> int:
         return len(self.mean)
 
-    def _transformed(self, block: VectorBlock) -> VectorBlock:
+    @cached_property
+    def _scale(self) -> FloatArray:
         std = self.std.toArray()
-        scale = np.divide(1.0, std, out=np.zeros(len(std)), where=std != 0)
+        return np.divide(1.0, std, out=np.zeros(len(std)), where=std != 0)
+
+    def _transformed(self, block: VectorBlock) -> VectorBlock:
         if self.getWithMean():
             centred = block.to_dense() - self.mean.toArray()
-            return VectorBlock.from_dense(centred * scale if self.getWithStd() else centred)
-        return block.scaled(scale) if self.getWithStd() else block
+            return VectorBlock.from_dense(centred * self._scale if self.getWithStd() else centred)
+        return block.scaled(self._scale) if self.getWithStd() else block
 
 
 def moments(collective: Collective, rows: Dataset, stage: StandardScaler) -> Mapping[str, Any]:

@@ -186,6 +186,8 @@ class VectorBlock:
 
     def compressed(self) -> "VectorBlock":
         """Without zeros, each row dense or sparse, whichever takes less room."""
+        if len(self) == 1:
+            return self._compressed_row()
         if self.is_dense.all():
             return self._compressed_from_dense()
         nonzero = self.values != 0
@@ -208,6 +210,15 @@ class VectorBlock:
         values[~goes_sparse] = self.take(dense_rows).to_dense().reshape(-1)
         indices[~goes_sparse] = np.tile(np.arange(self.size, dtype=np.int32), len(dense_rows))
         return VectorBlock(self.size, indptr, values, indices, ~sparse)
+
+    def _compressed_row(self) -> "VectorBlock":
+        count, is_dense = int(np.count_nonzero(self.values)), bool(self.is_dense[0])
+        if not sparse_is_smaller(count, self.size):
+            return self if is_dense else VectorBlock.from_dense(self.to_dense())
+        if count == len(self.values) and not is_dense:
+            return self
+        kept = self.values.nonzero()[0]
+        return VectorBlock(self.size, np.array([0, count]), self.values[kept], self.indices[kept])
 
     def _compressed_from_dense(self) -> "VectorBlock":
         dense = self.to_dense()
