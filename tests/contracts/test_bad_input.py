@@ -128,7 +128,9 @@ def without_row(outcome: Any) -> Any:
     """An outcome whose words do not tell which row came first: on Spark they come in any order."""
     if not isinstance(outcome, tuple):
         return outcome
-    return outcome[0], re.sub(r"in row \d+|of size \d+", "", outcome[1])
+    kind, words = outcome
+    sizes = sorted(re.findall(r"of size (\d+)", words))
+    return kind, re.sub(r"in row \d+|of size \d+", "", words), sizes
 
 
 @pytest.fixture(params=[*IN_MEMORY, "parquet", *SPARK])

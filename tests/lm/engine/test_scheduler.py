@@ -142,22 +142,27 @@ def check_memory(scheduler: Scheduler) -> None:
     assert scheduler.pool.free_bytes >= 0
 
 
+def take_step(scheduler: Scheduler, token: int) -> list[tuple[Sequence, int]]:
+    """A step in which every sequence that may draw draws this token; who took how many tokens."""
+    chunks = scheduler.schedule()
+    for chunk in chunks:
+        assert chunk.sequence.cache is not None
+        reaches_end = chunk.reaches_end
+        chunk.sequence.cache.advance(chunk.num_tokens)
+        if reaches_end:
+            chunk.sequence.append(token, 0.0)
+        if chunk.sequence.stop_reason is not None:
+            scheduler.finish(chunk.sequence)
+    return [(chunk.sequence, chunk.num_tokens) for chunk in chunks]
+
+
 def test_running_sequences_go_on_while_a_long_prompt_is_read_in_pieces() -> None:
     scheduler = Scheduler(MODEL, EngineConfig(max_sequences=4, max_batch_tokens=10))
     short, long = sequence_of([1, 2], 5), sequence_of([3] * 25, 1)
     scheduler.add(short)
     scheduler.add(long)
-    sizes = []
-    for _ in range(3):
-        chunks = scheduler.schedule()
-        sizes.append([(chunk.sequence is short, chunk.num_tokens) for chunk in chunks])
-        for chunk in chunks:
-            assert chunk.sequence.cache is not None
-            reaches_end = chunk.reaches_end
-            chunk.sequence.cache.advance(chunk.num_tokens)
-            if reaches_end:
-                chunk.sequence.append(7, 0.0)
-    assert sizes == [[(True, 2), (False, 8)], [(True, 1), (False, 9)], [(True, 1), (False, 8)]]
+    sizes = [take_step(scheduler, 7) for _ in range(3)]
+    assert sizes == [[(short, 2), (long, 8)], [(short, 1), (long, 9)], [(short, 1), (long, 8)]]
 
 
 def test_what_began_last_gives_way_and_begins_again_with_room_to_its_end() -> None:
@@ -168,14 +173,7 @@ def test_what_began_last_gives_way_and_begins_again_with_room_to_its_end() -> No
         scheduler.add(sequence)
     running = []
     while not scheduler.is_idle:
-        for chunk in scheduler.schedule():
-            assert chunk.sequence.cache is not None
-            reaches_end = chunk.reaches_end
-            chunk.sequence.cache.advance(chunk.num_tokens)
-            if reaches_end:
-                chunk.sequence.append(7, 0.0)
-            if chunk.sequence.stop_reason is not None:
-                scheduler.finish(chunk.sequence)
+        take_step(scheduler, 7)
         running.append((first in scheduler.running, second in scheduler.running))
     # Both have 17 tokens when a second block is wanted, of which there is one; the first ends after 22 steps,
     # and the second then reads its 17 tokens and draws the last 13.
@@ -192,13 +190,7 @@ def test_the_least_recently_used_prefix_makes_room_first() -> None:
         sequence = sequence_of([first_token] * 10, 2)
         scheduler.add(sequence)
         while sequence.stop_reason is None:
-            for chunk in scheduler.schedule():
-                assert chunk.sequence.cache is not None
-                reaches_end = chunk.reaches_end
-                chunk.sequence.cache.advance(chunk.num_tokens)
-                if reaches_end:
-                    chunk.sequence.append(9, 0.0)
-        scheduler.finish(sequence)
+            take_step(scheduler, 9)
 
     for first_token in (1, 2, 1, 3, 4):
         run(first_token)
