@@ -326,7 +326,7 @@ def naive_bayes(draw: Draw) -> Problem:
     )
     weights = floats(many(draw, st.sampled_from([0.5, 1.0, 2.0]), rows))
     features = vectors(draw, size, rows, number)
-    # Rows that are all alike: Spark fits variances of zero, whose predictions are NaN; here they are an error.
+    # Of rows that are all alike Spark fits variances of zero, and predicts NaN; here they are an error.
     assume(kind != "gaussian" or np.ptp([row.toArray() for row in features], axis=0).any())
     return Problem(stage=stage, rows=table(v=features, y=floats(labels), w=weights))
 

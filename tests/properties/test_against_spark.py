@@ -74,18 +74,18 @@ def outcome(run: Any, failures: type[Exception]) -> Any:
         return None
 
 
-def same(ours: Any, theirs: Any) -> bool:
+def same(ours: Any, theirs: Any, rel: float) -> bool:
     if isinstance(ours, list | tuple):
-        return len(ours) == len(theirs) and all(map(same, ours, theirs))
+        return len(ours) == len(theirs) and all(same(*pair, rel) for pair in zip(ours, theirs, strict=True))
     if isinstance(ours, float) and isinstance(theirs, float):
-        return ours == pytest.approx(theirs, rel=REL, abs=ABS, nan_ok=True)
+        return ours == pytest.approx(theirs, rel=rel, abs=ABS, nan_ok=True)
     return bool(ours == theirs)
 
 
-def assert_same_outcome(ours: Any, theirs: Any) -> None:
+def assert_same_outcome(ours: Any, theirs: Any, rel: float = REL) -> None:
     assert (ours is None) == (theirs is None), f"an error {'here' if ours is None else 'in Spark'} alone"
-    if ours is not None and not same(ours, theirs):
-        first = next((pair for pair in zip(ours, theirs, strict=False) if not same(*pair)), None)
+    if ours is not None and not same(ours, theirs, rel):
+        first = next((pair for pair in zip(ours, theirs, strict=False) if not same(*pair, rel)), None)
         pytest.fail(f"{len(ours)} rows here, {len(theirs)} in Spark; the first that differ: {first}")
 
 
@@ -105,7 +105,10 @@ def test_a_stage_does_what_it_does_in_spark(spark, folder, name, data):
     note(f"{problem.stage._paramMap}\nfitted to {problem.train.to_pylist()}\nrows {problem.rows.to_pylist()}")
     ours = outcome(lambda: here(problem), FiresideError)
     theirs = outcome(lambda: there(problem, spark, folder), Exception)
-    assert_same_outcome(canonical(name, ours), canonical(name, theirs))
+    # Where a feature does not vary within a class, Spark's variance is (e + x x) - x x with a small e, and
+    # most of its digits are lost.
+    gaussian = name == "NaiveBayes" and problem.stage.getModelType() == "gaussian"
+    assert_same_outcome(canonical(name, ours), canonical(name, theirs), 1e-4 if gaussian else REL)
 
 
 def here(problem: Problem) -> tuple[Any, Any]:

@@ -73,7 +73,9 @@ def test_processes_whose_vectors_differ_in_size_all_say_so() -> None:
     parts = [[block([0])], [block([1], size=4)], []]
     found = together(lambda collective, part: class_sums(collective, part, name="nb"), parts)
     assert [type(error) for error in found] == [InputError] * 3
-    assert {str(error) for error in found} == {"nb: vectors have the sizes 3, 4: give all the same one"}
+    assert {str(error) for error in found} == {
+        "nb: featuresCol holds vectors of size 3 and of size 4: all must have one size"
+    }
 
 
 def test_no_rows_anywhere_are_an_error_everywhere() -> None:

@@ -8,14 +8,32 @@ import pyarrow as pa
 import pytest
 
 from fireside.compute import Solo, TableDataset
-from fireside.ml.feature import PCA, Imputer, MaxAbsScaler, OneHotEncoder, RobustScaler
+from fireside.core.errors import InputError
+from fireside.ml.clustering import KMeans
+from fireside.ml.clustering.lloyd import fit_kmeans
+from fireside.ml.evaluation import ClusteringEvaluator
+from fireside.ml.evaluation.silhouette import mean_silhouette
+from fireside.ml.feature import (
+    IDF,
+    PCA,
+    Imputer,
+    MaxAbsScaler,
+    OneHotEncoder,
+    RobustScaler,
+    StandardScaler,
+    VectorIndexer,
+)
+from fireside.ml.feature.distinct_values import distinct_values
 from fireside.ml.feature.extremes import extremes
+from fireside.ml.feature.idf import count_documents
 from fireside.ml.feature.imputer import column_means, column_medians, column_modes
 from fireside.ml.feature.one_hot_encoder import count_categories
 from fireside.ml.feature.pca import covariance
 from fireside.ml.feature.quantile_discretizer import column_quantiles
 from fireside.ml.feature.robust_scaler import feature_quantiles
+from fireside.ml.feature.standard_scaler import moments
 from fireside.ml.linalg import DenseVector, SparseVector, VectorBlock
+from fireside.ml.stat import chi_square_test, correlation, f_value, summarizer
 from tests.ml.thread_gang import results_of_threads
 
 RANDOM = np.random.default_rng(8)
@@ -38,6 +56,9 @@ WORKERS = {
     "quantiles of features": (feature_quantiles, (RobustScaler(inputCol="v", lower=0.1),)),
     "quantiles of columns": (column_quantiles, (["x", "i"], SHARES, 0.001)),
     "covariance": (covariance, (PCA(inputCol="v"),)),
+    "moments": (moments, (StandardScaler(inputCol="v"),)),
+    "documents": (count_documents, (IDF(inputCol="v"),)),
+    "distinct values": (distinct_values, (VectorIndexer(inputCol="v"), 20)),
     "categories": (count_categories, (["i"], OneHotEncoder(inputCol="i"))),
     "means": (column_means, (["x", "i"], Imputer())),
     "medians": (column_medians, (["x", "i"], Imputer())),
@@ -70,3 +91,33 @@ def test_no_process_may_have_rows(name):
     worker, arguments = WORKERS[name]
     for found in results_of_threads(worker, [part(0, 0), part(0, 0)], *arguments):
         assert found["count"] == 0
+
+
+def rows_of_size(size: int) -> TableDataset:
+    vectors = RANDOM.integers(1, 4, (6, size)).astype(np.float64)
+    labels = {name: pa.array([0.0, 1.0] * 3) for name in ("y", "label", "prediction")}
+    columns = {name: VectorBlock.from_dense(vectors).to_arrow() for name in ("v", "features")}
+    return TableDataset(pa.table({**columns, **labels}))
+
+
+VECTOR_FITS = {
+    **{name: pair for name, pair in WORKERS.items() if pair[1][0] and hasattr(pair[1][0], "inputCol")},
+    "chi square": (chi_square_test._test_features, (KMeans(), "v", "y")),
+    "f value": (f_value._test_features, (KMeans(), "v", "y")),
+    "summary": (summarizer._moments, (KMeans(), "v", None)),
+    "pearson": (correlation._correlate, (KMeans(), "v", "pearson")),
+    "spearman": (correlation._correlate, (KMeans(), "v", "spearman")),
+    "centres": (fit_kmeans, (KMeans(k=2),)),
+    "silhouette": (mean_silhouette, (ClusteringEvaluator(),)),
+}
+
+
+@pytest.mark.parametrize("name", VECTOR_FITS)
+def test_vectors_of_two_sizes_are_an_error_wherever_they_lie(name):
+    worker, arguments = VECTOR_FITS[name]
+    one, other = rows_of_size(3), rows_of_size(4)
+    two_batches = TableDataset(pa.concat_tables([one.to_table(), other.to_table()]), batch_rows=6)
+    nothing = TableDataset(one.to_table().slice(0, 0))
+    for parts in ([one, other], [other, nothing, one], [two_batches]):
+        with pytest.raises(InputError, match=r"holds vectors of size \d and of size \d: all must have one"):
+            results_of_threads(worker, parts, *arguments)

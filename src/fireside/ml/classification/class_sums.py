@@ -13,6 +13,7 @@ from fireside.compute import Collective
 from fireside.core.errors import InputError
 from fireside.ml.classification.labelled_rows import LabelledBlock
 from fireside.ml.clustering.matrix import sums_by_group
+from fireside.ml.training_vectors import agreed_size
 
 __all__ = ["ClassSums", "class_sums", "squared_deviations"]
 
@@ -70,14 +71,8 @@ def class_sums(collective: Collective, blocks: Iterable[LabelledBlock], *, name:
     labels = np.unique(np.concatenate(collective.allgather(total.labels)))
     if len(labels) == 0:
         raise InputError(f"{name}: there are no rows to fit to")
-    # A process may have no rows, and so not know the size.
-    sizes = np.unique(np.concatenate(collective.allgather(np.array(total.features.shape[1:]))))
-    sizes = sizes[sizes > 0]
-    if len(sizes) > 1:
-        raise InputError(
-            f"{name}: vectors have the sizes {', '.join(map(str, sizes))}: give all the same one"
-        )
-    mine = total.over(labels, int(sizes.max(initial=0)))
+    size = agreed_size(collective, f"{name}: featuresCol", total.features.shape[1] if len(total.labels) else None)
+    mine = total.over(labels, size)
     weights = collective.allreduce(mine.weights)
     if not weights.all():
         raise InputError(

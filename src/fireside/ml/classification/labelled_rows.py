@@ -15,6 +15,7 @@ from fireside.core.errors import InputError
 from fireside.ml.classification.classifier_params import ClassifierParams, TrainingParams
 from fireside.ml.columns import column_label, read_numbers, read_vectors, read_weights
 from fireside.ml.linalg import VectorBlock
+from fireside.ml.training_vectors import TrainingVectors
 
 __all__ = [
     "LabelledBlock",
@@ -56,10 +57,10 @@ def labelled_blocks(
         InputError: a value is null, a vector is not finite or of another size than the first, a label is no
             class, or a weight is negative or not finite.
     """
-    size: int | None = None
+    vectors = TrainingVectors(stage, rows, stage.getFeaturesCol())
     for batch in rows.batches():
-        features = read_features(stage, batch, size=size)
-        size = features.size
+        features = vectors.read(batch)
+        check_features(stage, features)
         labels = read_labels(stage, batch, num_classes)
         yield LabelledBlock(features, labels, read_weights(stage, batch, stage._weight_column()))
 

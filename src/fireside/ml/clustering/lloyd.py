@@ -114,7 +114,7 @@ def _mean(collective: Collective, rows: WeightedRows) -> FloatArray | None:
     for matrix, weights, _, _ in rows:
         sums = np.asarray(matrix.T @ weights) + (sums if len(sums) else 0.0)
         total += float(weights.sum())
-    size = int(collective.allreduce(np.array([len(sums)]), "max")[0])
-    packed = np.append(sums if len(sums) == size else np.zeros(size), total)
+    size = rows.agreed_size(collective)
+    packed = np.append(sums if len(sums) else np.zeros(size), total)
     packed = collective.allreduce(packed)
     return packed[:-1] / packed[-1] if packed[-1] > 0 else None

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fireside.compute import Dataset, TableDataset
+from fireside.compute import Collective, Dataset, TableDataset
 from fireside.core.errors import InputError
 from fireside.ml.clustering.matrix import FloatArray, Matrix, squared_norms
 from fireside.ml.columns import column_label, column_without_nulls, read_vectors
 from fireside.ml.linalg import VectorBlock
 from fireside.ml.param.shared import HasDistanceMeasure, HasFeaturesCol, HasWeightCol
+from fireside.ml.training_vectors import TrainingVectors
 
 __all__ = ["Block", "FeatureParams", "WeightedRows", "feature_matrix"]
 
@@ -54,6 +55,7 @@ class WeightedRows:
     def __init__(self, stage: FeatureParams, rows: Dataset) -> None:
         self._stage = stage
         self._rows = rows
+        self._vectors = TrainingVectors(stage, rows, stage.getFeaturesCol())
         self._origin: FloatArray | None = None
         self._blocks: list[Block] | None = None
         if isinstance(rows, TableDataset):
@@ -61,6 +63,14 @@ class WeightedRows:
 
     def __iter__(self) -> Iterator[Block]:
         return self._read() if self._blocks is None else iter(self._blocks)
+
+    def agreed_size(self, collective: Collective) -> int:
+        """The size of the vectors of all processes, once those of this one were read.
+
+        Raises:
+            InputError: those of one process are of another size than those of another.
+        """
+        return self._vectors.agreed_size(collective)
 
     def move_origin(self, origin: FloatArray) -> None:
         """Subtract a point, float64[D], from all dense rows; sparse ones stay as they are.
@@ -80,10 +90,8 @@ class WeightedRows:
     def _read(self) -> Iterator[Block]:
         from fireside.ml.clustering.row_hash import row_hashes
 
-        size: int | None = None
         for batch in self._rows.batches():
-            matrix = feature_matrix(self._stage, batch, size=size)
-            size = matrix.shape[1]
+            matrix = block_matrix(self._stage, self._vectors.read(batch))
             block = Block(matrix, self._weights(batch), row_hashes(matrix), squared_norms(matrix))
             yield self._moved(block)
 

@@ -40,8 +40,8 @@ def mean_silhouette(
         sums = sums_by_group(block.matrix, block.weights, places, k) + (sums if sums.size else 0.0)
         squares += np.bincount(places, block.weights * block.norms, minlength=k)
         weights_K += np.bincount(places, block.weights, minlength=k)
-    size = int(collective.allreduce(np.array([sums.shape[1]]), "max")[0])
-    sums = collective.allreduce(sums if sums.shape[1] == size else np.zeros((k, size)))
+    size = rows.agreed_size(collective)
+    sums = collective.allreduce(sums if sums.size else np.zeros((k, size)))
     weights_K = collective.allreduce(weights_K)
     present = np.maximum(weights_K, 1e-300)
     means, squares = sums / present[:, None], collective.allreduce(squares) / present

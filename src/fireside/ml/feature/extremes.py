@@ -1,6 +1,6 @@
 """The smallest and largest entry of each feature, in one pass."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,10 @@ import numpy.typing as npt
 from fireside.compute import Collective, Dataset, gang
 from fireside.compute.threads import map_in_order
 from fireside.core.errors import InputError
-from fireside.ml.columns import read_vectors
 from fireside.ml.feature.unary import VectorColumn
 from fireside.ml.linalg import VectorBlock
 from fireside.ml.linalg.fold import fold_rows
+from fireside.ml.training_vectors import TrainingVectors
 
 __all__ = ["fit_extremes"]
 
@@ -36,22 +36,13 @@ def fit_extremes(stage: VectorColumn, dataset: Dataset) -> tuple[FloatArray, Flo
 
 def extremes(collective: Collective, rows: Dataset, stage: VectorColumn) -> Mapping[str, Any]:
     """Count of the vectors, and minima and maxima, float64[D], of their entries."""
-    count, known = 0, 0
-
-    def read() -> Iterator[VectorBlock]:
-        nonlocal count, known
-        for batch in rows.batches():
-            block = read_vectors(stage, batch, stage.getInputCol(), size=known if count else None)
-            count, known = count + len(block), block.size
-            yield block
-
-    found = list(map_in_order(block_extremes, read()))
-    size = int(collective.allreduce(np.array([known]), "max")[0])
-    # A process may have no rows, and so not know the size.
+    vectors = TrainingVectors(stage, rows, stage.getInputCol())
+    found = list(map_in_order(block_extremes, vectors))
+    size = vectors.agreed_size(collective)
     lowest = np.min([np.full(size, LARGEST), *(low for low, _ in found)], axis=0)
     highest = np.max([np.full(size, -LARGEST), *(high for _, high in found)], axis=0)
     return {
-        "count": int(collective.allreduce(np.array([count]))[0]),
+        "count": int(collective.allreduce(np.array([vectors.count]))[0]),
         "min": collective.allreduce(lowest, "min"),
         "max": collective.allreduce(highest, "max"),
     }

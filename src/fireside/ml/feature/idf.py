@@ -1,6 +1,6 @@
 """Inverse document frequency."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,12 +10,12 @@ from fireside.compute import Collective, Dataset, gang
 from fireside.compute.threads import map_in_order
 from fireside.core.errors import InputError
 from fireside.ml.base import Estimator, Model
-from fireside.ml.columns import read_vectors
 from fireside.ml.feature.unary import VectorColumn, VectorTransform
 from fireside.ml.linalg import DenseVector, Vector, VectorBlock
 from fireside.ml.param import Getter, Param, Setter, TypeConverters, param
 from fireside.ml.param.validators import gt_eq
 from fireside.ml.persistence import LONG, LONGS, VECTOR, SavedColumns
+from fireside.ml.training_vectors import TrainingVectors
 
 __all__ = ["IDF", "IDFModel"]
 
@@ -88,22 +88,13 @@ def count_documents(collective: Collective, rows: Dataset, stage: IDF) -> Mappin
         frequency: int64[D].
         documents: how many rows there are.
     """
-    frequency, documents = np.zeros(0, np.int64), 0
-    known = 0
-
-    def read() -> Iterator[VectorBlock]:
-        nonlocal documents, known
-        for batch in rows.batches():
-            block = read_vectors(stage, batch, stage.getInputCol(), size=known or None)
-            documents, known = documents + len(block), block.size
-            yield block
-
-    for part in map_in_order(entries_above_zero, read()):
+    vectors = TrainingVectors(stage, rows, stage.getInputCol())
+    frequency = np.zeros(0, np.int64)
+    for part in map_in_order(entries_above_zero, vectors):
         frequency = part + frequency if len(frequency) else part
-    size = int(collective.allreduce(np.array([len(frequency)]), "max")[0])
-    # A process may have no rows, and so not know the size.
-    mine = frequency if len(frequency) == size else np.zeros(size, np.int64)
-    total = collective.allreduce(np.array([documents]))
+    size = vectors.agreed_size(collective)
+    mine = frequency if len(frequency) else np.zeros(size, np.int64)
+    total = collective.allreduce(np.array([vectors.count]))
     return {"frequency": collective.allreduce(mine), "documents": int(total[0])}
 
 

@@ -10,12 +10,13 @@ from fireside.compute import Collective, Dataset, gang
 from fireside.core.errors import InputError
 from fireside.core.extras import require
 from fireside.ml.base import Estimator, Model
-from fireside.ml.columns import column_label, read_vectors
+from fireside.ml.columns import column_label
 from fireside.ml.feature.unary import VectorColumn, VectorTransform
 from fireside.ml.linalg import DenseMatrix, DenseVector, Matrix, Vector, VectorBlock
 from fireside.ml.param import Getter, Param, Setter, TypeConverters, param
 from fireside.ml.param.validators import gt
 from fireside.ml.persistence import MATRIX, VECTOR, SavedColumns
+from fireside.ml.training_vectors import TrainingVectors
 
 __all__ = ["PCA", "PCAModel"]
 
@@ -110,25 +111,22 @@ def covariance(collective: Collective, rows: Dataset, stage: PCA) -> Mapping[str
         count: how many rows there are.
         covariance: float64[D, D].
     """
-    column = stage.getInputCol()
-    count, sums = 0, np.zeros(0)
-    for batch in rows.batches():
-        block = read_vectors(stage, batch, column, size=len(sums) if count else None)
-        sums = block.column_sums() + (sums if count else 0.0)
-        count += len(block)
-    size = int(collective.allreduce(np.array([len(sums)]), "max")[0])
+    vectors = TrainingVectors(stage, rows, stage.getInputCol())
+    sums = np.zeros(0)
+    for block in vectors:
+        sums = block.column_sums() + (sums if len(sums) else 0.0)
+    size = vectors.agreed_size(collective)
     if size > MOST_FEATURES:
         raise InputError(
-            f"{column_label(stage, column)} holds vectors of size {size}, of which PCA takes at most "
-            f"{MOST_FEATURES}: select or hash features first"
+            f"{column_label(stage, stage.getInputCol())} holds vectors of size {size}, of which PCA takes at "
+            f"most {MOST_FEATURES}: select or hash features first"
         )
-    # A process may have no rows, and so not know the size.
-    sums = collective.allreduce(sums if len(sums) == size else np.zeros(size))
-    total = int(collective.allreduce(np.array([count]))[0])
+    sums = collective.allreduce(sums if len(sums) else np.zeros(size))
+    total = int(collective.allreduce(np.array([vectors.count]))[0])
     mean = sums / max(total, 1)
     products = np.zeros((size, size))
-    for batch in rows.batches():
-        products += centred_products(read_vectors(stage, batch, column, size=size), mean)
+    for block in vectors:
+        products += centred_products(block, mean)
     return {"count": total, "covariance": collective.allreduce(products) / max(total - 1, 1)}
 
 

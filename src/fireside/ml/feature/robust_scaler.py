@@ -9,7 +9,7 @@ import pyarrow as pa
 from fireside.compute import Collective, Dataset, gang
 from fireside.core.errors import InputError
 from fireside.ml.base import Estimator, Model
-from fireside.ml.columns import column_label, read_vectors
+from fireside.ml.columns import column_label
 from fireside.ml.feature.unary import VectorColumn, VectorTransform
 from fireside.ml.linalg import Vector, VectorBlock
 from fireside.ml.linalg.vectors import compressed_vector
@@ -18,6 +18,7 @@ from fireside.ml.param.shared import HasRelativeError
 from fireside.ml.param.validators import Check
 from fireside.ml.persistence import VECTOR, SavedColumns
 from fireside.ml.quantile_summary import QuantileSummary, insert_columns, merge_summaries
+from fireside.ml.training_vectors import TrainingVectors
 
 __all__ = ["RobustScaler", "RobustScalerModel"]
 
@@ -126,22 +127,19 @@ def feature_quantiles(collective: Collective, rows: Dataset, stage: RobustScaler
         count: how many rows there are.
         quantiles: float64[D, 3], the lower quantile, the median and the upper one; NaN where all are NaN.
     """
+    vectors = TrainingVectors(stage, rows, stage.getInputCol())
     summaries: list[QuantileSummary] = []
-    count = 0
-    for batch in rows.batches():
-        block = read_vectors(stage, batch, stage.getInputCol(), size=len(summaries) if count else None)
-        if not count:
+    for block in vectors:
+        if not summaries:
             summaries = [QuantileSummary(stage.getRelativeError()) for _ in range(block.size)]
         insert_columns(summaries, block.to_dense().T)
-        count += len(block)
-    size = int(collective.allreduce(np.array([len(summaries)]), "max")[0])
-    if len(summaries) != size:
-        # A process may have no rows, and so not know the size.
+    size = vectors.agreed_size(collective)
+    if not summaries:
         summaries = [QuantileSummary(stage.getRelativeError()) for _ in range(size)]
     shares = (stage.getLower(), 0.5, stage.getUpper())
     # Asked one by one, as Spark does: an answer depends on those before it in the same query.
     quantiles = [
         [summary.query([share])[0] for share in shares] for summary in merge_summaries(collective, summaries)
     ]
-    total = int(collective.allreduce(np.array([count]))[0])
+    total = int(collective.allreduce(np.array([vectors.count]))[0])
     return {"count": total, "quantiles": np.array(quantiles).reshape(size, 3)}

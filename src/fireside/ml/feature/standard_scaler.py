@@ -11,13 +11,13 @@ from fireside.compute import Collective, Dataset, gang
 from fireside.compute.threads import map_in_order
 from fireside.core.errors import InputError
 from fireside.ml.base import Estimator, Model
-from fireside.ml.columns import read_vectors
 from fireside.ml.feature.unary import VectorColumn, VectorTransform
 from fireside.ml.linalg import Vector, VectorBlock
 from fireside.ml.linalg.fold import fold_rows
 from fireside.ml.linalg.vectors import compressed_vector
 from fireside.ml.param import Getter, Param, Setter, TypeConverters, param
 from fireside.ml.persistence import VECTOR, SavedColumns
+from fireside.ml.training_vectors import TrainingVectors
 
 __all__ = ["StandardScaler", "StandardScalerModel"]
 
@@ -106,19 +106,16 @@ def moments(collective: Collective, rows: Dataset, stage: StandardScaler) -> Map
         mean: float64[D].
         squares: float64[D], sums of (x - mean)^2.
     """
-    column = stage.getInputCol()
-    count, sums = 0, np.zeros(0)
-    for batch in rows.batches():
-        block = read_vectors(stage, batch, column, size=len(sums) or None)
-        sums = block.column_sums() + (sums if count else 0.0)
-        count += len(block)
-    size = int(collective.allreduce(np.array([len(sums)]), "max")[0])
-    sums = collective.allreduce(sums if len(sums) == size else np.zeros(size))
-    total = int(collective.allreduce(np.array([count]))[0])
+    vectors = TrainingVectors(stage, rows, stage.getInputCol())
+    sums = np.zeros(0)
+    for block in vectors:
+        sums = block.column_sums() + (sums if len(sums) else 0.0)
+    size = vectors.agreed_size(collective)
+    sums = collective.allreduce(sums if len(sums) else np.zeros(size))
+    total = int(collective.allreduce(np.array([vectors.count]))[0])
     mean = sums / max(total, 1)
-    blocks = (read_vectors(stage, batch, column, size=size) for batch in rows.batches())
     squares = np.zeros(size)
-    for part in map_in_order(lambda block: squared_deviations(block, mean), blocks):
+    for part in map_in_order(lambda block: squared_deviations(block, mean), vectors):
         squares += part
     return {"count": total, "mean": mean, "squares": collective.allreduce(squares)}
 

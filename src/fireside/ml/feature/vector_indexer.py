@@ -3,18 +3,20 @@
 Shapes: N rows, D features, C categories of a feature.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fireside.compute import Collective, Dataset, gang
+from fireside.compute import Dataset, gang
 from fireside.core.errors import InputError
 from fireside.ml.attributes import entries_of, vector_field_of_entries
 from fireside.ml.base import Estimator, Model
 from fireside.ml.columns import column_label, read_vectors
+from fireside.ml.feature.distinct_values import distinct_values
 from fireside.ml.feature.string_indexer import UNKNOWN
 from fireside.ml.feature.text.java_numbers import java_double
 from fireside.ml.feature.unary import VectorColumn
@@ -25,6 +27,9 @@ from fireside.ml.persistence import CATEGORY_MAPS, INT, SavedColumns
 from fireside.ml.row_function import RowFunction, UnusualValue, vector_function
 from fireside.ml.row_transform import RowTransform
 from fireside.ml.schema import vector_field
+
+if TYPE_CHECKING:
+    from fireside.ml.feature.category_table import CategoryTable
 
 __all__ = ["VectorIndexer", "VectorIndexerModel"]
 
@@ -65,17 +70,17 @@ class VectorIndexer(VectorIndexerParams, Estimator["VectorIndexerModel"]):
     setMaxCategories = Setter(VectorIndexerParams.maxCategories)
 
     def _fit(self, dataset: Dataset) -> "VectorIndexerModel":
-        found = gang(dataset.select([self.getInputCol()]), distinct_values, self)
-        values, bounds = found["values"], found["bounds"]
+        columns = dataset.select([self.getInputCol()])
+        found = gang(columns, distinct_values, self, self.getMaxCategories())
         if not found["rows"]:
             raise InputError(f"{self.uid}: there are no rows to fit to")
-        maps = {}
-        for feature in range(len(bounds) - 1):
-            seen = values[bounds[feature] : bounds[feature + 1]]
-            if len(seen):
-                ordered = [*seen[seen == 0].tolist(), *seen[seen != 0].tolist()]
-                maps[feature] = {value + 0.0: index for index, value in enumerate(ordered)}
-        return VectorIndexerModel(len(bounds) - 1, maps)._fitted_by(self)
+        counts, maps = found["counts"], {}
+        ends = np.cumsum(counts)
+        for feature in np.flatnonzero(counts).tolist():
+            seen = found["values"][ends[feature] - counts[feature] : ends[feature]]
+            ordered = [*seen[seen == 0].tolist(), *seen[seen != 0].tolist()]
+            maps[feature] = {value: index for index, value in enumerate(ordered)}
+        return VectorIndexerModel(len(counts), maps)._fitted_by(self)
 
 
 class VectorIndexerModel(RowTransform, VectorIndexerParams, Model):
@@ -166,97 +171,18 @@ class VectorIndexerModel(RowTransform, VectorIndexerParams, Model):
     def _indexed(self, batch: pa.RecordBatch) -> tuple[VectorBlock, FloatArray, npt.NDArray[np.bool_]]:
         """The vectors, their stored entries as indices, and which of these were not seen."""
         block = read_vectors(self, batch, self.getInputCol(), size=self.numFeatures)
-        return block, *index_entries(block, self.categoryMaps)
+        return block, *self._table.index(block)
 
+    @cached_property
+    def _table(self) -> "CategoryTable":
+        from fireside.ml.feature.category_table import CategoryTable
 
-def index_entries(
-    block: VectorBlock, maps: Mapping[int, Mapping[float, int]]
-) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """float64[E] and bool[E]: the stored entries with categories replaced by indices, and the unseen ones.
+        counts = np.zeros(self.numFeatures, np.int64)
+        counts[list(self.categoryMaps)] = [len(categories) for categories in self.categoryMaps.values()]
+        pairs = [pair for categories in self.categoryMaps.values() for pair in categories.items()]
+        values, indices = np.array(pairs, np.float64).reshape(-1, 2).T
+        return CategoryTable.of(counts, values, indices)
 
-    An unseen value gets the number of categories for its index.
-    """
-    from fireside.ml.feature.category_kernel import index_of_entries
-
-    sizes = np.zeros(block.size + 1, np.int64)
-    known, index_of = [np.zeros(0)], [np.zeros(0)]
-    for feature, categories in sorted(maps.items()):
-        values = np.array(list(categories), np.float64)
-        # NaN comes last.
-        ascending = np.argsort(values)
-        sizes[feature + 1] = len(values)
-        known.append(values[ascending])
-        index_of.append(np.array(list(categories.values()), np.float64)[ascending])
-    indices, unseen = np.empty(len(block.values)), np.empty(len(block.values), np.bool_)
-    tables = np.cumsum(sizes), np.concatenate(known), np.concatenate(index_of)
-    index_of_entries(block.values, block.indices, *tables, indices, unseen)
-    return indices, unseen
-
-
-def entries_by_feature(block: VectorBlock) -> Callable[[int], Any]:
-    """Where the stored entries of a feature are among all of a block."""
-    if block.is_dense.all():
-        return lambda feature: slice(feature, None, block.size)
-    order = np.argsort(block.indices, kind="stable")
-    bounds = np.searchsorted(block.indices[order], np.arange(block.size + 1))
-    return lambda feature: order[bounds[feature] : bounds[feature + 1]]
-
-
-def distinct_values(collective: Collective, rows: Dataset, stage: VectorIndexer) -> Mapping[str, Any]:
-    """The distinct values of each feature that has at most `maxCategories`.
-
-    Returns:
-        values: float64, those of one feature after another, ascending.
-        bounds: int64[D+1], where those of each feature start; none where it is no category.
-        rows: how many rows there are.
-    """
-    most, size, count = stage.getMaxCategories(), 0, 0
-    seen: list[FloatArray | None] = []
-    for batch in rows.batches():
-        block = read_vectors(stage, batch, stage.getInputCol(), size=size or None)
-        if not count:
-            size, seen = block.size, [np.zeros(0)] * block.size
-        count += len(block)
-        seen = merged_values(seen, values_of(block, seen), most)
-    size = int(collective.allreduce(np.array([size]), "max")[0])
-    seen = seen if count else [np.zeros(0)] * size
-    many = np.array([-1 if values is None else len(values) for values in seen], np.int64)
-    flat = np.concatenate([np.zeros(0), *(values for values in seen if values is not None)])
-    merged: list[FloatArray | None] = [np.zeros(0)] * size
-    for lengths, values in zip(collective.allgather(many), collective.allgather(flat), strict=True):
-        ends = np.cumsum(np.maximum(lengths, 0))
-        parts = [
-            None if length < 0 else values[end - length : end]
-            for length, end in zip(lengths.tolist(), ends.tolist(), strict=True)
-        ]
-        merged = merged_values(merged, parts, most)
-    kept = [np.zeros(0) if values is None else values for values in merged]
-    return {
-        "values": np.concatenate([np.zeros(0), *kept]),
-        "bounds": np.concatenate([[0], np.cumsum([len(values) for values in kept])]).astype(np.int64),
-        "rows": int(collective.allreduce(np.array([count]))[0]),
-    }
-
-
-def values_of(block: VectorBlock, seen: list[FloatArray | None]) -> list[FloatArray | None]:
-    """The distinct values of each feature in a block; `None` stays `None`."""
-    entries_of_feature = entries_by_feature(block)
-    found: list[FloatArray | None] = []
-    for feature, known in enumerate(seen):
-        if known is None:
-            found.append(None)
-            continue
-        values = block.values[entries_of_feature(feature)]
-        found.append(np.unique(values if len(values) == len(block) else np.append(values, 0.0)))
-    return found
-
-
-def merged_values(
-    one: list[FloatArray | None], other: list[FloatArray | None], most: int
-) -> list[FloatArray | None]:
-    """The distinct values of both; `None` where there are more than `most`."""
-    merged: list[FloatArray | None] = []
-    for a, b in zip(one, other, strict=True):
-        both = None if a is None or b is None else np.union1d(a, b)
-        merged.append(None if both is None or len(both) > most else both)
-    return merged
+    def __getstate__(self) -> dict[str, Any]:
+        # What is made of the maps need not travel with them.
+        return {name: value for name, value in self.__dict__.items() if name != "_table"}

@@ -234,6 +234,15 @@ class VectorBlock:
         places = np.broadcast_to(np.arange(self.size, dtype=np.int32), dense.shape)
         return VectorBlock(self.size, indptr, dense[kept], places[kept], ~sparse)
 
+    def slice(self, start: int, stop: int) -> "VectorBlock":
+        """The rows from `start` to before `stop`; values and indices are shared, not copied."""
+        indptr = self.indptr[start : stop + 1]
+        entries = slice(int(indptr[0]), int(indptr[-1]))
+        indices = self.indices[entries] if "indices" in self.__dict__ else None
+        return VectorBlock(
+            self.size, indptr - indptr[0], self.values[entries], indices, self.is_dense[start:stop]
+        )
+
     def take(self, rows: npt.NDArray[np.intp]) -> "VectorBlock":
         """The given rows, in their order."""
         lengths = np.diff(self.indptr)[rows]

@@ -10,13 +10,14 @@ import numpy.typing as npt
 from fireside.compute import Collective, Dataset, TableDataset, gang
 from fireside.compute.threads import map_in_order
 from fireside.core.errors import InputError
-from fireside.ml.columns import column_label, read_numbers, read_vectors
+from fireside.ml.columns import column_label, read_numbers
 from fireside.ml.frame import open_frame, return_frame
 from fireside.ml.linalg import VectorBlock
 from fireside.ml.param import Params
 from fireside.ml.schema import input_field, is_numeric, vector_field
 from fireside.ml.stat.feature_test import FeatureTest, reader_named
 from fireside.ml.stat.grouped_sums import gather_groups, grouped_counts, merge_groups, numbered
+from fireside.ml.training_vectors import TrainingVectors
 
 __all__ = ["ChiSquareTest", "chi_square", "chi_square_of_columns"]
 
@@ -69,20 +70,19 @@ def _test_features(
     collective: Collective, rows: Dataset, stage: Params, features: str, labels: str
 ) -> Mapping[str, Any]:
     """Count the cells of all contingency tables, and test each."""
-    size, cells, label_counts = 0, np.zeros((4, 0)), np.zeros((2, 0))
+    vectors = TrainingVectors(stage, rows, features)
+    cells, label_counts = np.zeros((4, 0)), np.zeros((2, 0))
 
     def read() -> Iterator[tuple[VectorBlock, FloatArray]]:
-        nonlocal size
         for batch in rows.batches():
-            block = read_vectors(stage, batch, features, size=size or None)
-            size = block.size
+            block = vectors.read(batch)
             if np.isnan(block.values).any():
                 raise InputError(f"{column_label(stage, features)} has NaN: fill it, or leave such rows out")
             yield block, read_numbers(stage, batch, labels)
 
     for part, y_counts in map_in_order(_counted, read()):
         cells, label_counts = merge_groups([cells, part], 3), merge_groups([label_counts, y_counts], 1)
-    size = int(collective.allreduce(np.array([size]), "max")[0])
+    size = vectors.agreed_size(collective)
     columns = gather_groups(collective, cells, 3)
     y_values, y_counts = gather_groups(collective, label_counts, 1)
     if not len(y_values):

@@ -1,6 +1,6 @@
 """Correlations between the features of a column of vectors."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,13 +9,14 @@ import pyarrow as pa
 
 from fireside.compute import Collective, Dataset, TableDataset, gang
 from fireside.core.errors import InputError
-from fireside.ml.columns import read_vectors
+from fireside.ml.columns import column_label
 from fireside.ml.frame import open_frame, return_frame
 from fireside.ml.linalg import DenseMatrix
 from fireside.ml.param import Params
 from fireside.ml.persistence.kinds import MATRIX
 from fireside.ml.schema import vector_field
 from fireside.ml.stat.feature_test import reader_named
+from fireside.ml.training_vectors import TrainingVectors, agreed_size
 
 __all__ = ["Correlation", "centred_products", "correlations", "rank_within"]
 
@@ -64,38 +65,42 @@ class Correlation:
 def _correlate(
     collective: Collective, rows: Dataset, stage: Params, column: str, method: str
 ) -> Mapping[str, Any]:
+    vectors, label = TrainingVectors(stage, rows, column), column_label(stage, column)
     if method == "spearman":
-        parts = list(_dense_blocks(rows, stage, column))
-        size = int(collective.allreduce(np.array([parts[0].shape[1] if parts else 0]), "max")[0])
+        parts = list(_dense_blocks(vectors))
+        size = vectors.agreed_size(collective)
         mine = np.concatenate(parts) if parts else np.zeros((0, size))
         ranks = (
             np.stack([rank_within(collective, mine[:, place]) for place in range(size)], axis=1)
             if size
             else mine
         )
-        count, _, products = centred_products(collective, lambda: iter([ranks]))
+        count, _, products = centred_products(collective, label, lambda: iter([ranks]))
     else:
-        count, _, products = centred_products(collective, lambda: _dense_blocks(rows, stage, column))
+        count, _, products = centred_products(collective, label, lambda: _dense_blocks(vectors))
     if count < 2:
         raise InputError(f"{stage.uid}: a correlation needs at least 2 rows, got {count}")
     return {"matrix": correlations(products / (count - 1))}
 
 
-def centred_products(collective: Collective, blocks: Any) -> tuple[int, FloatArray, FloatArray]:
+def centred_products(
+    collective: Collective, label: str, blocks: Callable[[], Iterator[FloatArray]]
+) -> tuple[int, FloatArray, FloatArray]:
     """How many rows there are, their mean, and the sum of (x - mean)(x - mean)^T.
 
     The mean is subtracted before anything is multiplied, so that a large mean costs no digits.
 
     Args:
         collective: who else has rows.
+        label: what an error calls them.
         blocks: returns the dense blocks of this process, float64[N, D], from the first on.
     """
     count, sums = 0, np.zeros(0)
     for x_ND in blocks():
         sums = x_ND.sum(axis=0) + (sums if len(sums) else 0.0)
         count += len(x_ND)
-    size = int(collective.allreduce(np.array([len(sums)]), "max")[0])
-    sums = collective.allreduce(sums if len(sums) == size else np.zeros(size))
+    size = agreed_size(collective, label, len(sums) if count else None)
+    sums = collective.allreduce(sums if count else np.zeros(size))
     total = int(collective.allreduce(np.array([count]))[0])
     mean, products = sums / max(total, 1), np.zeros((size, size))
     for x_ND in blocks():
@@ -139,11 +144,8 @@ def rank_within(collective: Collective, values: FloatArray) -> FloatArray:
     return ranks[np.searchsorted(distinct, mine)][places]
 
 
-def _dense_blocks(rows: Dataset, stage: Params, column: str) -> Iterator[FloatArray]:
-    size = 0
-    for batch in rows.batches():
-        block = read_vectors(stage, batch, column, size=size or None)
-        size = block.size
-        step = max(1, ENTRIES // max(size, 1))
+def _dense_blocks(vectors: TrainingVectors) -> Iterator[FloatArray]:
+    for block in vectors:
+        step = max(1, ENTRIES // max(block.size, 1))
         for start in range(0, len(block), step):
-            yield block.take(np.arange(start, min(start + step, len(block)))).to_dense()
+            yield block.slice(start, start + step).to_dense()

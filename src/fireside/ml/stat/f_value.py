@@ -14,10 +14,11 @@ import numpy.typing as npt
 from fireside.compute import Collective, Dataset, gang
 from fireside.compute.threads import map_in_order
 from fireside.core.errors import InputError
-from fireside.ml.columns import read_numbers, read_vectors
+from fireside.ml.columns import read_numbers
 from fireside.ml.linalg import VectorBlock
 from fireside.ml.param import Params
 from fireside.ml.stat.feature_test import FeatureTest
+from fireside.ml.training_vectors import TrainingVectors
 
 __all__ = ["f_test_of_correlations", "f_value_of_columns"]
 
@@ -32,13 +33,14 @@ def f_value_of_columns(stage: Params, rows: Dataset, features: str, labels: str)
 def _test_features(
     collective: Collective, rows: Dataset, stage: Params, features: str, labels: str
 ) -> Mapping[str, Any]:
+    vectors = TrainingVectors(stage, rows, features)
     sums, totals = np.zeros(0), np.zeros(2)
     for batch in rows.batches():
-        block = read_vectors(stage, batch, features, size=len(sums) or None)
+        block = vectors.read(batch)
         sums = block.column_sums() + (sums if len(sums) else 0.0)
         totals += [len(block), read_numbers(stage, batch, labels).sum()]
-    size = int(collective.allreduce(np.array([len(sums)]), "max")[0])
-    sums = collective.allreduce(sums if len(sums) == size else np.zeros(size))
+    size = vectors.agreed_size(collective)
+    sums = collective.allreduce(sums if len(sums) else np.zeros(size))
     count, label_sum = collective.allreduce(totals).tolist()
     if not count:
         raise InputError(f"{stage.uid}: there are no rows to fit to")
@@ -50,10 +52,7 @@ def _test_features(
         xy, xx = np.einsum("n,nd->d", y_N, x_ND), np.einsum("nd,nd->d", x_ND, x_ND)
         return [xy, xx, np.full(size, np.square(y_N).sum())]
 
-    pairs = (
-        (read_vectors(stage, batch, features, size=size), read_numbers(stage, batch, labels))
-        for batch in rows.batches()
-    )
+    pairs = ((vectors.read(batch), read_numbers(stage, batch, labels)) for batch in rows.batches())
     for part in map_in_order(centred_products, pairs):
         products += part
     xy, xx, yy = collective.allreduce(products)

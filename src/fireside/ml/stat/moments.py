@@ -143,10 +143,8 @@ def merge_moments(a: Moments, b: Moments) -> Moments:
 
 
 def gather_moments(collective: Collective, mine: Moments) -> Moments:
-    """The moments of the rows of all processes, with the same bits on each."""
-    size = int(collective.allreduce(np.array([len(mine.mean)]), "max")[0])
-    if len(mine.mean) != size:
-        mine = Moments.none(size)
+    """The moments of the rows of all processes, of one size, with the same bits on each."""
+    size = len(mine.mean)
     merged = Moments.none(size)
     for part in collective.allgather(np.concatenate(mine)):
         totals, features = part[:3], part[3:].reshape(7, size)

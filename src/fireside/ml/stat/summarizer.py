@@ -1,23 +1,23 @@
 """Summaries of a column of vectors: mean, variance, extremes and the like, of each entry."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from fireside.compute import Collective, Dataset, TableDataset, gang
 from fireside.compute.threads import map_in_order
 from fireside.core.errors import InputError
 from fireside.ml.column_function import is_spark_column
-from fireside.ml.columns import read_vectors, read_weights
+from fireside.ml.columns import read_weights
 from fireside.ml.frame import open_frame, return_frame
 from fireside.ml.linalg import VectorBlock
 from fireside.ml.param import Params
 from fireside.ml.schema import input_field, is_numeric, vector_field
 from fireside.ml.stat.feature_test import reader_named
 from fireside.ml.stat.moments import Moments, gather_moments, merge_moments, moments_of
+from fireside.ml.training_vectors import TrainingVectors
 
 __all__ = ["METRICS", "Summarizer", "Summary", "SummaryBuilder", "column_moments"]
 
@@ -185,19 +185,13 @@ def column_moments(stage: Params, rows: Dataset, features: str, weights: str | N
 def _moments(
     collective: Collective, rows: Dataset, stage: Params, features: str, weights: str | None
 ) -> Mapping[str, Any]:
-    size = 0
-
-    def read() -> Iterator[tuple[VectorBlock, npt.NDArray[np.float64]]]:
-        nonlocal size
-        for batch in rows.batches():
-            block = read_vectors(stage, batch, features, size=size or None)
-            size = block.size
-            yield block, read_weights(stage, batch, weights)
-
+    vectors = TrainingVectors(stage, rows, features)
+    pairs = ((vectors.read(batch), read_weights(stage, batch, weights)) for batch in rows.batches())
     found = Moments.none()
-    for part in map_in_order(lambda given: moments_of(*given), read()):
+    for part in map_in_order(lambda given: moments_of(*given), pairs):
         found = merge_moments(found, part)
-    return gather_moments(collective, found)._asdict()
+    size = vectors.agreed_size(collective)
+    return gather_moments(collective, found if vectors.count else Moments.none(size))._asdict()
 
 
 def metric_column(moments: Moments, name: str) -> pa.Array:
