@@ -28,7 +28,7 @@ FEATURES = """\
 `benchmarks/ml_features.py`: every transformer of `pyspark.ml.feature`, and two pipelines of six stages. Rows
 lie in memory on each side: a `pyarrow.Table` here, a cached frame in Spark (`local[2]`, warm), arrays or
 lists in scikit-learn where it has the same transformer. Spark writes to its sink that keeps nothing; we make
-the whole table. The better of two rounds counts. Where Spark has nothing to do (under 50 ms) there is no
+the whole table. Of up to five rounds the best counts. Where Spark has nothing to do (under 50 ms) there is no
 ratio.
 """
 SERVING = """\

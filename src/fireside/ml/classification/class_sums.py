@@ -71,7 +71,8 @@ def class_sums(collective: Collective, blocks: Iterable[LabelledBlock], *, name:
     labels = np.unique(np.concatenate(collective.allgather(total.labels)))
     if len(labels) == 0:
         raise InputError(f"{name}: there are no rows to fit to")
-    size = agreed_size(collective, f"{name}: featuresCol", total.features.shape[1] if len(total.labels) else None)
+    known = total.features.shape[1] if len(total.labels) else None
+    size = agreed_size(collective, f"{name}: featuresCol", known)
     mine = total.over(labels, size)
     weights = collective.allreduce(mine.weights)
     if not weights.all():

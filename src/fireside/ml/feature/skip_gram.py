@@ -153,15 +153,13 @@ def train_sentences(
     return changed
 
 
-# Products are summed in whatever order is fastest, as the BLAS under Spark does too.
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
+@numba.njit(cache=True, nogil=True)
 def _train(  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     words: Any, bounds: Any, vectors: Any, inner: Any, code_bounds: Any, bits: Any, nodes: Any, table: Any,
     window: Any, step_size: Any, state: Any, words_before: Any, words_in_all: Any, num_partitions: Any,
     changed: Any, changed_inner: Any,
 ):  # fmt: skip
-    size = vectors.shape[1]
-    errors = np.empty(size, np.float32)
+    room = np.empty(vectors.shape[1], np.float32), np.empty(np.diff(code_bounds).max(), np.float32)
     rate, seen, seen_at_rate = step_size, 0, 0
     for sentence in range(len(bounds) - 1):
         first, last = bounds[sentence], bounds[sentence + 1]
@@ -171,30 +169,67 @@ def _train(  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
             rate = max(step_size * (1.0 - share), step_size * 0.0001)
         seen += last - first
         for place in range(first, last):
-            word = words[place]
+            start, end = code_bounds[words[place]], code_bounds[words[place] + 1]
+            way, way_bits = nodes[start:end], bits[start:end]
             state, narrower = next_int(state, window)
             for other in range(place - window + narrower, place + window - narrower + 1):
                 if other == place or other < first or other >= last:
                     continue
-                context = words[other]
-                vector = vectors[context]
-                errors[:] = 0.0
-                for step in range(code_bounds[word], code_bounds[word + 1]):
-                    at_node = inner[nodes[step]]
-                    product = np.float32(0.0)
-                    for entry in range(size):
-                        product += vector[entry] * at_node[entry]
-                    if -MAX_EXP < product < MAX_EXP:
-                        at = int(float(product + np.float32(MAX_EXP)) * STEPS)
-                        gradient = np.float32(float(np.float32(1 - bits[step]) - table[at]) * rate)
-                        for entry in range(size):
-                            errors[entry] += gradient * at_node[entry]
-                        for entry in range(size):
-                            at_node[entry] += gradient * vector[entry]
-                        changed_inner[nodes[step]] = True
-                for entry in range(size):
-                    vector[entry] += errors[entry]
-                changed[context] = True
+                _learn(vectors[words[other]], inner, way, way_bits, rate, table, room, changed_inner)
+                changed[words[other]] = True
+
+
+# Products are summed in whatever order is fastest, as the BLAS under Spark does too. The nodes on a way are
+# different ones, and the vector changes at its end alone: so all products come first, then all gradients,
+# then all updates, and those of four nodes go through the registers together.
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
+def _learn(  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+    vector: Any, inner: Any, way: Any, bits: Any, rate: Any, table: Any, room: Any, changed_inner: Any
+):
+    """One step towards predicting the word at the end of a way from a vector."""
+    size, length = len(vector), len(way)
+    fours = length // 4 * 4
+    errors, gradients = room
+    for step in range(0, fours, 4):
+        a, b, c, d = inner[way[step]], inner[way[step + 1]], inner[way[step + 2]], inner[way[step + 3]]
+        with_a = with_b = with_c = with_d = np.float32(0.0)
+        for entry in range(size):
+            with_a += vector[entry] * a[entry]
+            with_b += vector[entry] * b[entry]
+            with_c += vector[entry] * c[entry]
+            with_d += vector[entry] * d[entry]
+        gradients[step], gradients[step + 1] = with_a, with_b
+        gradients[step + 2], gradients[step + 3] = with_c, with_d
+    for step in range(fours, length):
+        a, with_a = inner[way[step]], np.float32(0.0)
+        for entry in range(size):
+            with_a += vector[entry] * a[entry]
+        gradients[step] = with_a
+    for step in range(length):
+        product = gradients[step]
+        gradients[step] = np.float32(0.0)
+        if -MAX_EXP < product < MAX_EXP:
+            at = int(float(product + np.float32(MAX_EXP)) * STEPS)
+            gradients[step] = float(np.float32(1 - bits[step]) - table[at]) * rate
+            changed_inner[way[step]] = True
+    errors[:] = 0.0
+    for step in range(0, fours, 4):
+        a, b, c, d = inner[way[step]], inner[way[step + 1]], inner[way[step + 2]], inner[way[step + 3]]
+        for_a, for_b = gradients[step], gradients[step + 1]
+        for_c, for_d = gradients[step + 2], gradients[step + 3]
+        for entry in range(size):
+            mine, at_a, at_b, at_c, at_d = vector[entry], a[entry], b[entry], c[entry], d[entry]
+            errors[entry] += (for_a * at_a + for_b * at_b) + (for_c * at_c + for_d * at_d)
+            a[entry], b[entry] = at_a + for_a * mine, at_b + for_b * mine
+            c[entry], d[entry] = at_c + for_c * mine, at_d + for_d * mine
+    for step in range(fours, length):
+        a, for_a = inner[way[step]], gradients[step]
+        for entry in range(size):
+            at_a = a[entry]
+            errors[entry] += for_a * at_a
+            a[entry] = at_a + for_a * vector[entry]
+    for entry in range(size):
+        vector[entry] += errors[entry]
 
 
 @numba.njit(cache=True, nogil=True)
