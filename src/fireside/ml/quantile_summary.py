@@ -28,6 +28,8 @@ CountArray = npt.NDArray[np.int64]
 T = TypeVar("T", bound=np.generic)
 
 HEAD = 50_000
+# From so many numbers on, what sorts by bytes is worth being loaded.
+MANY = 4096
 MOST_SAMPLES = 10_000
 
 
@@ -126,7 +128,7 @@ class QuantileSummary:
     def _empty_head(self) -> None:
         if not self._waiting:
             return
-        numbers = np.sort(np.concatenate(self._head))
+        numbers = ascending(np.concatenate(self._head))
         self._head, self._waiting = [], 0
         counts = self.count + np.arange(1, len(numbers) + 1)
         delta = np.floor(2 * self.relative_error * counts).astype(np.int64)
@@ -153,6 +155,15 @@ def insert_columns(summaries: Sequence[QuantileSummary], columns: Iterable[Float
     pairs = zip(summaries, columns, strict=True)
     for _ in map_in_order(lambda pair: pair[0].insert(pair[1]), pairs):
         pass
+
+
+def ascending(numbers: FloatArray) -> FloatArray:
+    """float64[N] without NaN, sorted."""
+    if len(numbers) < MANY:
+        return np.sort(numbers)
+    from fireside.ml.radix_sort import sorted_numbers
+
+    return np.asarray(sorted_numbers(numbers))
 
 
 def uncertainty(summary: QuantileSummary) -> int:

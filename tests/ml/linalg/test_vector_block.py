@@ -63,6 +63,8 @@ def test_taking_rows_is_numpy_indexing(drawn, data):
     )
     block = VectorBlock.from_arrow(VectorBlock.arrow_from_vectors(vectors_of(array, is_dense)))
     assert block.take(rows).to_vectors() == vectors_of(array[rows], is_dense[rows])
+    start, stop = sorted(data.draw(st.tuples(*[st.integers(0, len(array))] * 2)))
+    assert block.slice(start, stop).to_vectors() == vectors_of(array[start:stop], is_dense[start:stop])
 
 
 @settings(deadline=None)

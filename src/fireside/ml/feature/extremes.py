@@ -55,14 +55,15 @@ def block_extremes(block: VectorBlock) -> tuple[FloatArray, FloatArray]:
     >>> block_extremes(VectorBlock.from_vectors([SparseVector(2, {0: 3.0}), SparseVector(2, {0: 1.0})]))
     (array([1., 0.]), array([3., 0.]))
     """
+    from fireside.ml.linalg.block_kernels import widen_extremes
+
     lowest, highest = np.full(block.size, LARGEST), np.full(block.size, -LARGEST)
     if block.is_dense.all():
         if len(block):
             np.fmin(lowest, fold_rows(np.fmin, block.to_dense()), out=lowest)
             np.fmax(highest, fold_rows(np.fmax, block.to_dense()), out=highest)
         return lowest, highest
-    np.fmin.at(lowest, block.indices, block.values)
-    np.fmax.at(highest, block.indices, block.values)
+    widen_extremes(block.values, block.indices, lowest, highest)
     has_zeros = np.bincount(block.indices, minlength=block.size) < len(block)
     lowest[has_zeros] = np.minimum(lowest[has_zeros], 0.0)
     highest[has_zeros] = np.maximum(highest[has_zeros], 0.0)

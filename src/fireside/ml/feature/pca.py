@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fireside.compute import Collective, Dataset, gang
+from fireside.compute.threads import map_in_order
 from fireside.core.errors import InputError
 from fireside.core.extras import require
 from fireside.ml.base import Estimator, Model
@@ -113,8 +114,8 @@ def covariance(collective: Collective, rows: Dataset, stage: PCA) -> Mapping[str
     """
     vectors = TrainingVectors(stage, rows, stage.getInputCol())
     sums = np.zeros(0)
-    for block in vectors:
-        sums = block.column_sums() + (sums if len(sums) else 0.0)
+    for part in map_in_order(VectorBlock.column_sums, vectors):
+        sums = part + (sums if len(sums) else 0.0)
     size = vectors.agreed_size(collective)
     if size > MOST_FEATURES:
         raise InputError(

@@ -108,8 +108,8 @@ def moments(collective: Collective, rows: Dataset, stage: StandardScaler) -> Map
     """
     vectors = TrainingVectors(stage, rows, stage.getInputCol())
     sums = np.zeros(0)
-    for block in vectors:
-        sums = block.column_sums() + (sums if len(sums) else 0.0)
+    for part in map_in_order(VectorBlock.column_sums, vectors):
+        sums = part + (sums if len(sums) else 0.0)
     size = vectors.agreed_size(collective)
     sums = collective.allreduce(sums if len(sums) else np.zeros(size))
     total = int(collective.allreduce(np.array([vectors.count]))[0])

@@ -137,7 +137,7 @@ class TargetEncoderModel(RowTransform, TargetEncoderParams, Model):
         columns = []
         for (source, _), (categories, means, mean) in zip(self._pairs(), self._encodings(), strict=True):
             values = category_values(batch.column(source))
-            places = np.minimum(np.searchsorted(categories, values), len(categories) - 1)
+            places = places_among(values, categories)
             seen = categories[places] == values
             if self.getHandleInvalid() == "error" and not seen.all():
                 row = int(np.argmin(seen))
@@ -222,6 +222,19 @@ def encodings(
     means, mean = (stats / counts, stat / count) if binary else (stats, stat)
     weights = counts / (counts + smoothing)
     return weights * means + (1.0 - weights) * mean
+
+
+def places_among(values: FloatArray, categories: FloatArray) -> npt.NDArray[np.intp]:
+    """intp[N], where each value is among categories, if it is one; some other place if it is none.
+
+    >>> places_among(np.array([4.0, 2.0, 9.0]), np.array([2.0, 3.0, 4.0]))
+    array([2, 0, 2])
+    """
+    first, last = categories[0], categories[-1]
+    if last - first == len(categories) - 1 and (categories == np.floor(categories)).all():
+        # Whole numbers without gaps, as StringIndexer makes them, need not be searched for.
+        return (np.fmin(np.fmax(values, first), last) - first).astype(np.intp)
+    return np.minimum(np.searchsorted(categories, values), len(categories) - 1)
 
 
 def category_values(column: pa.Array) -> FloatArray:

@@ -114,9 +114,10 @@ def sliced(block: VectorBlock, picked: npt.NDArray[np.int64]) -> VectorBlock:
     stored = block.values != 0
     if block.is_dense.any():
         stored |= np.repeat(block.is_dense, np.diff(block.indptr))
-    kept = np.flatnonzero(stored & (moved >= 0))
+    stored &= moved >= 0
+    kept = np.flatnonzero(stored)
     moved, values = moved[kept], block.values[kept]
-    indptr = np.searchsorted(kept, block.indptr)
+    indptr = np.concatenate([[0], np.cumsum(stored)])[block.indptr]
     if (np.diff(picked) < 0).any():
         order = np.lexsort((moved, np.repeat(np.arange(len(block)), np.diff(indptr))))
         moved, values = moved[order], values[order]

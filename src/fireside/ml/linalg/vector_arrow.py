@@ -115,13 +115,13 @@ def _from_structs(column: pa.StructArray, name: str) -> StoredEntries:
     indptr, values = _flat(column.field("values"), np.float64)
     if is_dense.all():
         return _all_dense(indptr, values, name)
-    if not np.isin(kinds, (SPARSE, DENSE)).all():
+    if not (is_dense | (kinds == SPARSE)).all():
         raise InputError(f"{name} holds vectors of an unknown kind: the field 'type' must be 0 or 1")
     lengths = np.diff(indptr)
     stated = pc.fill_null(column.field("size"), 0).to_numpy(zero_copy_only=False)
     size = _one_size(np.where(is_dense, lengths, stated), name)
     sparse_indptr, places = _flat(column.field("indices"), np.int32)
-    if not np.array_equal(np.diff(sparse_indptr)[~is_dense], lengths[~is_dense]):
+    if not (is_dense | (np.diff(sparse_indptr) == lengths)).all():
         raise InputError(f"{name} holds a sparse vector whose indices and values differ in number")
     if len(places) and not (places.min() >= 0 and places.max() < size):
         raise InputError(f"{name} holds a sparse vector with an index that is not from 0 to {size - 1}")
@@ -148,13 +148,17 @@ def _lists(
     )
 
 
-def _flat(lists: pa.Array, dtype: type) -> tuple[npt.NDArray[np.int64], Any]:
-    """Bounds int64[N+1] and the flat entries of a list column; a null list counts as empty.
+def _flat(lists: pa.Array, dtype: type) -> tuple[npt.NDArray[Any], Any]:
+    """Bounds int[N+1] and the flat entries of a list column; a null list counts as empty.
 
     Entries that are null become NaN: they can only come from lists of numbers.
     """
-    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
-    indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    if lists.null_count == 0 and len(lists) and not pa.types.is_fixed_size_list(lists.type):
+        offsets = lists.offsets.to_numpy()
+        indptr = offsets - offsets[0] if offsets[0] else offsets
+    else:
+        lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+        indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
     flat = lists.flatten().to_numpy(zero_copy_only=False)
     return indptr, flat.astype(dtype, copy=False)
 

@@ -34,6 +34,9 @@ __all__ = ["VectorBlock"]
 
 BoolArray = npt.NDArray[np.bool_]
 
+MANY = 4096
+"""From so many entries on a compiled kernel is worth being loaded."""
+
 
 class VectorBlock:
     """N vectors of one size.
@@ -139,14 +142,23 @@ class VectorBlock:
         """Each entry times the factor of its place, float64[D]."""
         if self.is_dense.all():
             return self.with_values((self.to_dense() * factors).reshape(-1))
-        return self.with_values(self.values * factors[self.indices])
+        if len(self.values) < MANY:
+            return self.with_values(self.values * factors[self.indices])
+        from fireside.ml.linalg.block_kernels import scale_entries
+
+        scaled = np.empty(len(self.values))
+        scale_entries(self.values, self.indices, factors, scaled)
+        return self.with_values(scaled)
 
     def column_sums(self) -> FloatArray:
         """float64[D], the sum of all vectors."""
         if self.is_dense.all():
             return fold_rows(np.add, self.to_dense())
-        sums = np.bincount(self.indices, self.values, minlength=self.size)
-        return sums.astype(np.float64, copy=False)
+        from fireside.ml.linalg.block_kernels import add_to_columns
+
+        sums = np.zeros(self.size)
+        add_to_columns(self.values, self.indices, sums)
+        return sums
 
     def rows(self) -> npt.NDArray[np.intp]:
         """intp[E], the row of each stored entry."""
@@ -188,28 +200,20 @@ class VectorBlock:
         """Without zeros, each row dense or sparse, whichever takes less room."""
         if len(self) == 1:
             return self._compressed_row()
-        if self.is_dense.all():
-            return self._compressed_from_dense()
-        nonzero = self.values != 0
-        without_zeros = bool(nonzero.all())
-        counts = (
-            np.diff(self.indptr) if without_zeros else np.bincount(self.rows()[nonzero], minlength=len(self))
-        )
-        sparse = sparse_is_smaller(counts, self.size)
-        if without_zeros and sparse.all() and not self.is_dense.any():
+        from fireside.ml.linalg.block_kernels import count_nonzeros, fill_compressed
+
+        counts = np.empty(len(self), np.int64)
+        count_nonzeros(self.values, self.indptr, counts)
+        is_dense = ~sparse_is_smaller(counts, self.size)
+        if is_dense.all():
+            return self if self.is_dense.all() else VectorBlock.from_dense(self.to_dense())
+        indptr = np.concatenate([[0], np.cumsum(np.where(is_dense, self.size, counts))]).astype(np.int64)
+        if not self.is_dense.any() and not is_dense.any() and indptr[-1] == len(self.values):
             return self
-        if not sparse.any():
-            return VectorBlock.from_dense(self.to_dense())
-        kept = nonzero & np.repeat(sparse, np.diff(self.indptr))
-        lengths = np.where(sparse, counts, self.size)
-        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        goes_sparse = np.repeat(sparse, lengths)
-        values, indices = np.empty(indptr[-1]), np.empty(indptr[-1], np.int32)
-        values[goes_sparse], indices[goes_sparse] = self.values[kept], self.indices[kept]
-        dense_rows = np.flatnonzero(~sparse)
-        values[~goes_sparse] = self.take(dense_rows).to_dense().reshape(-1)
-        indices[~goes_sparse] = np.tile(np.arange(self.size, dtype=np.int32), len(dense_rows))
-        return VectorBlock(self.size, indptr, values, indices, ~sparse)
+        values, indices = np.empty(indptr[-1] + 1), np.empty(indptr[-1] + 1, np.int32)
+        places = np.empty(0, np.int32) if self.is_dense.all() else self.indices
+        fill_compressed(self.values, places, self.indptr, indptr, is_dense, values, indices)
+        return VectorBlock(self.size, indptr, values[:-1], indices[:-1], is_dense)
 
     def _compressed_row(self) -> "VectorBlock":
         count, is_dense = int(np.count_nonzero(self.values)), bool(self.is_dense[0])
@@ -219,20 +223,6 @@ class VectorBlock:
             return self
         kept = self.values.nonzero()[0]
         return VectorBlock(self.size, np.array([0, count]), self.values[kept], self.indices[kept])
-
-    def _compressed_from_dense(self) -> "VectorBlock":
-        dense = self.to_dense()
-        zeros = np.flatnonzero(dense == 0)
-        if not len(zeros):
-            return self
-        counts = self.size - np.bincount(zeros // self.size, minlength=len(self))
-        sparse = sparse_is_smaller(counts, self.size)
-        if not sparse.any():
-            return self
-        kept = (dense != 0) | ~sparse[:, None]
-        indptr = np.concatenate([[0], np.cumsum(np.where(sparse, counts, self.size))]).astype(np.int64)
-        places = np.broadcast_to(np.arange(self.size, dtype=np.int32), dense.shape)
-        return VectorBlock(self.size, indptr, dense[kept], places[kept], ~sparse)
 
     def slice(self, start: int, stop: int) -> "VectorBlock":
         """The rows from `start` to before `stop`; values and indices are shared, not copied."""

@@ -80,42 +80,39 @@ def _length(text: npt.NDArray[np.uint8], start: int, end: int) -> int:  # pragma
 
 @numba.njit(cache=True, nogil=True)
 def _split(text, bounds, separators, runs, minimum):  # type: ignore[no-untyped-def]  # pragma: no cover
-    rows = len(bounds) - 1
+    rows, size = len(bounds) - 1, bounds[-1] - bounds[0]
     lists = np.zeros(rows + 1, np.int32)
-    # No token is longer than its text, and no row has more tokens than separators and one.
-    size, marks = bounds[rows] - bounds[0], 0
-    for place in range(bounds[0], bounds[rows]):
-        marks += separators[text[place]]
-    ends = np.zeros(marks + rows + 1, np.int32)
-    out = np.empty(size, np.uint8)
-    tokens = 0
-    written = 0
+    # A row has at most one token more than it has bytes. What is not written takes no memory.
+    ends, out = np.empty(size + rows + 1, np.int32), np.empty(size + 1, np.uint8)
+    # Unsigned, so that no place is tested for being counted from the end.
+    one, tokens, written, least = np.uint64(1), np.uint64(0), np.uint64(0), np.uint64(minimum)
+    ends[0] = 0
     for row in range(rows):
-        place, last = bounds[row], bounds[row + 1]
+        first, last = np.uint64(bounds[row]), np.uint64(bounds[row + 1])
+        start, found = written, False
         empty = 0  # empty tokens that count only if a token that is not empty follows
-        found = False
-        while place <= last:
-            start = written
-            while place < last and not separators[text[place]]:
+        for place in range(first, last + one):
+            if place < last:
                 out[written] = text[place]
-                written += 1
-                place += 1
-            if written > start or (place == last and not found):
-                for _ in range(empty if minimum == 0 else 0):
-                    tokens += 1
-                    ends[tokens] = start
-                empty = 0
-                if (minimum > 1 and _length(out, start, written) < minimum) or written - start < minimum:
-                    written = start
-                else:
-                    tokens += 1
-                    ends[tokens] = written
-            else:
+                if not separators[text[place]]:
+                    written += one
+                    continue
+                if runs and found and place > first and separators[text[place - one]]:
+                    continue
+            if written == start and (place < last or found):
                 empty += 1
+                found = True
+                continue
             found = True
-            place += 1
-            if runs:
-                while place < last and separators[text[place]]:
-                    place += 1
+            for _ in range(empty if minimum == 0 else 0):
+                tokens += one
+                ends[tokens] = start
+            empty = 0
+            if written - start < least or (minimum > 1 and _length(out, start, written) < minimum):
+                written = start
+            else:
+                tokens += one
+                ends[tokens] = written
+            start = written
         lists[row + 1] = tokens
-    return lists, ends[: tokens + 1].copy(), out[:written].copy()
+    return lists, ends[: tokens + one].copy(), out[:written].copy()
