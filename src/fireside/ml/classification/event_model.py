@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fireside.ml.clustering.matrix import Matrix
+from fireside.ml.linalg.fold import fold_columns
 
 __all__ = ["LinearScores", "discrete_parameters", "gaussian_parameters", "gaussian_scores", "linear_scores"]
 
@@ -153,7 +154,7 @@ def gaussian_scores(matrix: Matrix, pi: FloatArray, theta: FloatArray, sigma: Fl
         rows: Any = matrix[some]
         dense = rows if isinstance(rows, np.ndarray) else rows.toarray()
         for index in range(len(pi)):
-            distances = (np.square(dense - theta[index]) / sigma[index]).sum(axis=1)
+            distances = fold_columns(np.add, np.square(dense - theta[index]) / sigma[index])[:, 0]
             scores[some, index] = pi[index] - (distances + log_variances[index]) / 2
     return scores
 

@@ -24,6 +24,7 @@ from fireside.ml.classification.labelled_rows import check_values, labelled_bloc
 from fireside.ml.classification.probabilistic_model import ProbabilisticClassificationModel, softmax
 from fireside.ml.linalg import DenseMatrix, DenseVector, Matrix, Vector, VectorBlock
 from fireside.ml.linalg.compressed_matrix import compressed_matrix
+from fireside.ml.linalg.fold import fold_columns
 from fireside.ml.param import Getter, Param, Setter, TypeConverters, param
 from fireside.ml.param.shared import HasWeightCol
 from fireside.ml.param.validators import gt_eq, in_array
@@ -163,9 +164,9 @@ def log_sum_exp(scores: FloatArray) -> FloatArray:
     >>> log_sum_exp(np.array([[1000.0, 1000.0]])) - 1000
     array([[0.69314718]])
     """
-    most = scores.max(axis=1, keepdims=True)
+    most = fold_columns(np.maximum, scores)
     with np.errstate(invalid="ignore"):
-        return np.log(np.exp(scores - most).sum(axis=1, keepdims=True)) + most
+        return np.log(fold_columns(np.add, np.exp(scores - most))) + most
 
 
 def fit_naive_bayes(collective: Collective, rows: Dataset, stage: NaiveBayes) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from fireside.ml.base import Model
 from fireside.ml.classification.classifier_params import ProbabilisticParams
 from fireside.ml.classification.labelled_rows import check_features, read_features
 from fireside.ml.linalg import Vector, VectorBlock
+from fireside.ml.linalg.fold import fold_columns
 from fireside.ml.linalg.vectors import as_vector
 from fireside.ml.row_function import Row, RowFunction, vector_reader
 from fireside.ml.row_transform import RowTransform
@@ -131,5 +132,5 @@ def softmax(raw: FloatArray) -> FloatArray:
     array([[0.25, 0.75]])
     """
     with np.errstate(invalid="ignore"):
-        probabilities = np.exp(raw - raw.max(axis=1, keepdims=True))
-        return probabilities / probabilities.sum(axis=1, keepdims=True)
+        probabilities = np.exp(raw - fold_columns(np.maximum, raw))
+        return probabilities / fold_columns(np.add, probabilities)
