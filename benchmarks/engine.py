@@ -174,6 +174,12 @@ def llama_server() -> Path | None:
     return inside if inside.exists() else None
 
 
+def llama_version() -> str:
+    """The first line of what the program says of itself."""
+    said = subprocess.run([str(llama_server()), "--version"], capture_output=True, text=True, check=True)
+    return (said.stdout + said.stderr).strip().splitlines()[0]
+
+
 def wait_for(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
     """Until the server has loaded its model."""
     for _ in range(600):
@@ -313,8 +319,8 @@ def measure(quick: bool) -> tuple[list[Row], list[Bar]]:
         {"who": who, "what": what, "tokens_a_second": max(found), "every_round": found}
         for (who, what), found in speeds.items()
     ]
-    if llama is None:
-        rows.append({"who": "llama.cpp fp32", "what": "not installed here: not measured"})
+    what = "not installed here: not measured" if llama is None else llama_version()
+    rows.append({"who": "llama.cpp fp32", "what": what})
     cold, warm = first_token_seconds(model, tokenizer, rounds, 256 if quick else 1024)
     rows.append(
         {"who": "fireside fp32", "what": "first token", "ms_new": cold * 1e3, "ms_prefix_hit": warm * 1e3}
