@@ -43,15 +43,18 @@ class Pipeline(Estimator["PipelineModel"]):
         """A copy, with copies of the stages; `extra` may name params of any of them."""
         that = super().copy(extra)
         if that.isSet("stages"):
-            that.setStages([stage.copy(extra) for stage in that.getStages()])
+            that.setStages(
+                [
+                    stage.copy(extra) if isinstance(stage, PipelineStage) else stage
+                    for stage in that.getStages()
+                ]
+            )
         return that
 
     def _uids(self) -> frozenset[str]:
-        return (
-            super()
-            ._uids()
-            .union(*(stage._uids() for stage in self.getStages() if isinstance(stage, PipelineStage)))
-        )
+        stages = self.getStages() if self.isSet("stages") else []
+        inner = (stage._uids() for stage in stages if isinstance(stage, PipelineStage))
+        return super()._uids().union(*inner)
 
     def _write_to(self, directory: Path) -> None:
         write_stages(self, self.getStages(), directory)

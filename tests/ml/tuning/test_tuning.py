@@ -34,6 +34,7 @@ from fireside.ml.tuning import (
     TrainValidationSplitModel,
 )
 from fireside.ml.tuning.draws import Draws, rows_drawn
+from fireside.ml.tuning.search import shared_stages
 
 random = np.random.default_rng(3)
 CENTRES = np.array([[0.0, 0.0], [9.0, 0.0], [400.0, 400.0]])
@@ -120,6 +121,65 @@ def test_stages_that_no_candidate_touches_are_fitted_once_for_each_fold():
     validator.fit(ROWS)
     # The best candidate is fitted once more, to all rows.
     assert fits == {"a": 2 + 1, "b": 2 * 4 + 1, "c": 2 * 4 + 1}
+
+
+@pytest.mark.parametrize("kind", [CrossValidator, TrainValidationSplit])
+def test_a_grid_may_bring_stages_and_params_of_these_and_finds_what_the_same_pipeline_finds(kind):
+    plain = search(kind, seed=4)
+    stages, grid = plain.getEstimator().getStages(), plain.getEstimatorParamMaps()
+    pipeline = Pipeline(stages=[])
+    kmeans = stages[1]
+    brought = ParamGridBuilder().baseOn({pipeline.stages: stages}).addGrid(kmeans.k, [2, 3]).build()
+    found = kind(estimator=pipeline, estimatorParamMaps=brought, evaluator=plain.getEvaluator(), seed=4).fit(
+        ROWS
+    )
+    expected = plain.fit(ROWS)
+    assert metrics_of(found) == metrics_of(expected)
+    assert found.transform(ROWS).equals(expected.transform(ROWS))
+    unset = kind(estimator=Pipeline(), estimatorParamMaps=brought, evaluator=plain.getEvaluator(), seed=4)
+    unset.getEstimator()._resetUid(pipeline.uid)
+    assert metrics_of(unset.fit(ROWS)) == metrics_of(expected)
+    assert kmeans.getK() == 2
+    assert len(grid) == len(brought)
+
+
+def test_stages_of_several_pipelines_are_shared_as_far_as_they_are_the_same():
+    scaler, other = (StandardScaler(inputCol="v", outputCol=name) for name in "ab")
+    kmeans, second = KMeans(featuresCol="a"), KMeans(featuresCol="b")
+    pipeline = Pipeline(stages=[])
+    grids = [
+        *ParamGridBuilder().baseOn({pipeline.stages: [scaler, kmeans]}).addGrid(kmeans.k, [2, 3]).build(),
+        {pipeline.stages: [scaler, other, second], second.k: 4},
+    ]
+    shared, rest = shared_stages(pipeline, grids)
+    assert [stage.uid for stage in shared.getStages()] == [scaler.uid]
+    assert [[stage.uid for stage in one.getStages()] for one in rest] == [
+        [kmeans.uid],
+        [kmeans.uid],
+        [other.uid, second.uid],
+    ]
+    assert [one.getStages()[-1].getK() for one in rest] == [2, 3, 4]
+    shared, rest = shared_stages(pipeline, [*grids, {pipeline.stages: [other, second]}])
+    assert shared is None
+    shared, _ = shared_stages(pipeline, [{**values, scaler.withMean: True} for values in grids])
+    assert shared is None
+
+
+def test_a_param_of_a_stage_that_the_map_does_not_bring_is_refused():
+    kmeans, other, pipeline = KMeans(), KMeans(), Pipeline(stages=[])
+    with pytest.raises(ParamTypeError, match=f"{other.uid}__k: it belongs to another stage"):
+        pipeline.fit(ROWS, {pipeline.stages: [kmeans], other.k: 3})
+    with pytest.raises(ParamTypeError, match="stage 0 is 'kmeans'"):
+        pipeline.fit(ROWS, {pipeline.stages: ["kmeans"]})
+
+
+def test_the_values_of_a_grid_are_a_list():
+    kmeans = KMeans()
+    with pytest.raises(ParamTypeError, match=r"values to try for tol are a list, got 0.1: write \[0.1\]"):
+        ParamGridBuilder().addGrid(kmeans.tol, 0.1)
+    with pytest.raises(ParamTypeError, match="for featuresCol are a list, got 'f'"):
+        ParamGridBuilder().addGrid(kmeans.featuresCol, "f")
+    assert len(ParamGridBuilder().addGrid(kmeans.tol, np.array([0.1, 1.0])).build()) == 2
 
 
 class Logged(RowTransform, Transformer):
@@ -406,7 +466,7 @@ def test_values_that_are_stages_are_saved_beside_and_other_stages_params_are_ref
     with pytest.raises(CheckpointError, match="is no param of its estimator"):
         outer.save(tmp_path / "wrong")
     outer.setEstimatorParamMaps([{estimators[0].stages: [kmeans]}])
-    with pytest.raises(CheckpointError, match="has a value that JSON has no form for"):
+    with pytest.raises(CheckpointError, match=r"JSON has no form for .* save the bestModel"):
         outer.save(tmp_path / "wrong")
 
 

@@ -191,12 +191,16 @@ class Params:
         Raises:
             ParamTypeError: a key is not a param, or belongs to no stage in here.
         """
-        known = self._uids()
-        for param in _checked_map(extra):
+        if not extra:
+            return self
+        # Of the copy, since a map may bring stages and name params of these.
+        that = self.copy(extra)
+        known = that._uids()
+        for param in extra:
             if param.parent not in known:
                 hint = f"use stage.{param.name}" if param.parent == UNBOUND else "it belongs to another stage"
                 raise ParamTypeError(f"{self.uid} cannot be given a value for {param}: {hint}")
-        return self.copy(extra) if extra else self
+        return that
 
     def _own(self, param: str | Param[Any]) -> str:
         """The name of a param, after a check that it is one of this component's."""

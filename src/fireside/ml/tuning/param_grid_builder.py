@@ -1,7 +1,7 @@
 """All combinations of some values of some params."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from fireside.ml.param import Param, ParamTypeError
@@ -22,14 +22,19 @@ class ParamGridBuilder:
     def __init__(self) -> None:
         self._grid = dict[Param[Any], list[Any]]()
 
-    def addGrid(self, param: Param[Any], values: Sequence[Any]) -> Self:
+    def addGrid(self, param: Param[Any], values: Iterable[Any]) -> Self:
         """Try each of some values of a param; they replace those that were given before.
 
         Raises:
-            ParamTypeError: that is no param of a stage.
+            ParamTypeError: that is no param of a stage, or no list of values.
         """
         if not isinstance(param, Param):
             raise ParamTypeError(f"a grid is over params (such as stage.k), got {param!r}")
+        if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+            raise ParamTypeError(
+                f"the values to try for {param.name} are a list, got {values!r}: write [{values!r}], or "
+                f"baseOn({{stage.{param.name}: {values!r}}})"
+            )
         self._grid[param] = list(values)
         return self
 

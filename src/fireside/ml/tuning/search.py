@@ -48,8 +48,7 @@ def try_candidates(
         validation: the rows to evaluate on.
         executor: where the candidates run.
     """
-    maps = stage.getEstimatorParamMaps()
-    shared, rest = shared_stages(stage.getEstimator(), maps)
+    shared, candidates = shared_stages(stage.getEstimator(), stage.getEstimatorParamMaps())
     with ExitStack() as held:
         first: list[Transformer] = []
         if shared is not None:
@@ -61,12 +60,12 @@ def try_candidates(
             train, validation = (held.enter_context(persisted(rows)) for rows in (train, validation))
 
         def trial(index: int) -> Trial:
-            model = rest.fit(train, maps[index])
+            model = candidates[index].fit(train)
             metric = stage.getEvaluator().evaluate(model.transform(validation))
             whole = PipelineModel([*first, *cast(PipelineModel, model).stages]) if first else model
             return Trial(index, metric, cast(Model, whole))
 
-        futures = [executor.submit(trial, index) for index in range(len(maps))]
+        futures = [executor.submit(trial, index) for index in range(len(candidates))]
         try:
             for future in as_completed(futures):
                 yield future.result()
@@ -79,24 +78,39 @@ def try_candidates(
 
 def shared_stages(
     estimator: Estimator[Any], maps: Sequence[ParamMap]
-) -> tuple[Pipeline | None, Estimator[Any]]:
-    """The leading stages that are the same for all param maps, and the estimator of what is left.
+) -> tuple[Pipeline | None, list[Estimator[Any]]]:
+    """The leading stages that are the same for all param maps, and for each map an estimator of what is left.
 
     >>> from fireside.ml.feature import HashingTF, IDF, Tokenizer
     >>> tf, idf = HashingTF(), IDF()
     >>> shared, rest = shared_stages(Pipeline(stages=[Tokenizer(), tf, idf]), [{idf.minDocFreq: 1}])
-    >>> len(shared.getStages()), len(rest.getStages())
-    (2, 1)
+    >>> len(shared.getStages()), [len(pipeline.getStages()) for pipeline in rest]
+    (2, [1])
     """
+    candidates = [estimator._with_extra(values) for values in maps]
+    shared = _num_shared(estimator, maps)
+    if not shared:
+        return None, candidates
+    stages = [cast(Pipeline, candidate).getStages() for candidate in candidates]
+    return Pipeline(stages=stages[0][:shared]), [Pipeline(stages=rest[shared:]) for rest in stages]
+
+
+def _num_shared(estimator: Estimator[Any], maps: Sequence[ParamMap]) -> int:
+    """How many leading stages no param map touches; each has at least one more."""
+    if not isinstance(estimator, Pipeline):
+        return 0
+    # A map may set the stages themselves.
+    stages = [
+        values[estimator.stages] if estimator.stages in values else estimator.getStages() for values in maps
+    ]
     touched = {param.parent for values in maps for param in values}
-    if not isinstance(estimator, Pipeline) or estimator.uid in touched:
-        return None, estimator
-    stages = estimator.getStages()
-    differing = (place for place, stage in enumerate(stages) if stage._uids() & touched)
-    first = next(differing, len(stages) - 1)
-    if first <= 0:
-        return None, estimator
-    return Pipeline(stages=stages[:first]), Pipeline(stages=stages[first:])
+    most = max(min(map(len, stages)) - 1, 0)
+    differing = (
+        place
+        for place in range(most)
+        if any(one[place] is not stages[0][place] for one in stages) or stages[0][place]._uids() & touched
+    )
+    return next(differing, most)
 
 
 def best_candidate(stage: ValidatorParams, metrics: Sequence[float]) -> int:

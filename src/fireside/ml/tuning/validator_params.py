@@ -226,7 +226,7 @@ def _json_text(stage: ValidatorParams, key: Param[Any], value: Any) -> str:
     except TypeError as error:
         raise CheckpointError(
             f"{stage.uid} cannot be saved: {key} in estimatorParamMaps has a value that JSON has no form for "
-            f"({error}), so Spark could not read it either"
+            f"({error}), so Spark could not read it either: save the bestModel that it finds"
         ) from error
 
 
