@@ -1,11 +1,15 @@
 import pickle
+from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 from scipy.sparse import csr_array, issparse
 from sklearn.base import clone
 from sklearn.decomposition import PCA as TheirPCA
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.feature_selection import SelectKBest, chi2
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import ComplementNB, GaussianNB, MultinomialNB
 from sklearn.pipeline import make_pipeline
@@ -17,12 +21,22 @@ from fireside.core.errors import InputError
 from fireside.ml.classification import NaiveBayes
 from fireside.ml.clustering import KMeans
 from fireside.ml.feature import (
+    DCT,
+    IDF,
     PCA,
+    Binarizer,
+    ChiSqSelector,
     ElementwiseProduct,
     HashingTF,
     MaxAbsScaler,
     MinMaxScaler,
+    Normalizer,
+    PolynomialExpansion,
+    RobustScaler,
     StandardScaler,
+    UnivariateFeatureSelector,
+    VarianceThresholdSelector,
+    VectorIndexer,
     VectorSlicer,
 )
 from fireside.ml.linalg import DenseVector
@@ -82,6 +96,68 @@ def test_sparse_arrays_stay_sparse_where_the_stage_leaves_them_so():
     np.testing.assert_array_equal(found.toarray(), wrap(MaxAbsScaler()).fit_transform(sparse.toarray()))
 
 
+FRAME = {"a": [0.0, 4, 2, 1], "b": [5.0, 7, 6, 5], "c": [1.0, 2, 3, 1], "d": [0.0, 1, 1, 0]}
+TRANSFORMERS = [
+    DCT(),
+    IDF(),
+    PCA(k=2),
+    Binarizer(threshold=1.0),
+    ChiSqSelector(numTopFeatures=2),
+    ElementwiseProduct(scalingVec=DenseVector([1.0, 0.0, 2.0, 1.0])),
+    MaxAbsScaler(),
+    MinMaxScaler(),
+    Normalizer(),
+    PolynomialExpansion(),
+    RobustScaler(withCentering=True),
+    RobustScaler(),
+    StandardScaler(withMean=True),
+    StandardScaler(),
+    UnivariateFeatureSelector(featureType="categorical", labelType="categorical"),
+    VarianceThresholdSelector(),
+    VectorIndexer(maxCategories=2),
+    VectorSlicer(indices=[0, 3]),
+]
+LEAVE_NO_ZEROS = {"DCT", "PCA", "RobustScaler withCentering", "StandardScaler withMean"}
+
+
+def name_of(stage: Any) -> str:
+    centring = [name for name in ("withMean", "withCentering") if stage.hasParam(name)]
+    return " ".join([type(stage).__name__, *(name for name in centring if stage.getOrDefault(name))])
+
+
+@pytest.mark.parametrize("stage", TRANSFORMERS, ids=name_of)
+def test_the_kind_of_array_follows_the_input_and_the_stage_never_the_values(stage):
+    rows = np.array(list(FRAME.values())).T
+    view = wrap(stage).fit(rows, ["yes", "no", "no", "yes"])
+    whole = view.transform(rows)
+    some = (rows, rows[1:3], rows[[0]], np.zeros((2, 4)), np.ones((1, 4)))
+    assert all(type(view.transform(part)) is np.ndarray for part in some)
+    for part in some:
+        found = view.transform(csr_array(part))
+        assert issparse(found) == (name_of(stage) not in LEAVE_NO_ZEROS)
+        found = found.toarray() if issparse(found) else found
+        np.testing.assert_allclose(found, view.transform(part), rtol=1e-14, atol=1e-15)
+    assert issparse(wrap(stage).fit_transform(csr_array(rows), [1, 0, 0, 1])) == issparse(
+        view.transform(csr_array(rows))
+    )
+    frame = pandas.DataFrame(FRAME)
+    named = view.fit(frame, ["yes", "no", "no", "yes"]).set_output(transform="pandas").transform(frame)
+    np.testing.assert_array_equal(named.to_numpy(), whole)
+
+
+def test_what_makes_zeros_feeds_an_estimator_that_wants_dense_arrays():
+    frame = pandas.DataFrame(FRAME)
+    pipeline = make_pipeline(wrap(MinMaxScaler()), HistGradientBoostingClassifier())
+    assert pipeline.fit(frame, [0, 1, 0, 1]).predict(frame).shape == (4,)
+
+
+def test_a_view_that_would_leave_out_rows_is_refused():
+    skipping = wrap(VectorIndexer(handleInvalid="skip"))
+    with pytest.raises(InputError, match="VectorIndexerView: handleInvalid='skip' leaves out rows"):
+        skipping.fit(COUNTS)
+    assert skipping.set_params(handleInvalid="keep").fit(COUNTS).transform(COUNTS + 50).shape == COUNTS.shape
+
+
 def test_a_clusterer_finds_the_clusters():
     blobs = np.concatenate([X[:20] * 0.01, X[20:] * 0.01 + 50])
     view = wrap(KMeans(seed=1))
@@ -110,12 +186,55 @@ def test_rows_that_weigh_twice_count_twice():
     assert weighed.classes_.tolist() == ["art", "law"]
 
 
-def test_features_have_names():
-    pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame(X, columns=list("abcde"))
+def test_features_keep_their_names_where_each_is_changed_in_its_place():
+    frame = pandas.DataFrame(FRAME)
     scaler = wrap(StandardScaler()).set_output(transform="pandas")
-    assert list(scaler.fit_transform(frame).columns) == list("abcde")
-    assert wrap(PCA(k=2)).fit(frame).get_feature_names_out().tolist() == ["pca0", "pca1"]
+    assert list(scaler.fit_transform(frame).columns) == list("abcd")
+
+
+@pytest.mark.parametrize("stage", [PCA(k=4), PCA(k=2), DCT(), PolynomialExpansion(degree=1)])
+def test_new_features_have_new_names_however_many_they_are(stage):
+    view = wrap(stage).fit(pandas.DataFrame(FRAME))
+    prefix, size = type(stage).__name__.lower(), view.transform(pandas.DataFrame(FRAME)).shape[1]
+    assert view.get_feature_names_out().tolist() == [f"{prefix}{place}" for place in range(size)]
+
+
+def test_a_selector_keeps_names_and_tells_what_it_selects_as_scikit_learn_does():
+    frame, classes = pandas.DataFrame(COUNTS, columns=list("abcdef")), TOPICS
+    ours = wrap(ChiSqSelector(numTopFeatures=3)).fit(frame, classes)
+    theirs = SelectKBest(chi2, k=3).fit(frame, classes)
+    assert ours.get_support().tolist() == theirs.get_support().tolist()
+    assert ours.get_support(indices=True).tolist() == theirs.get_support(indices=True).tolist()
+    assert ours.get_feature_names_out().tolist() == theirs.get_feature_names_out().tolist()
+    kept = ours.set_output(transform="pandas").transform(frame)
+    pandas.testing.assert_frame_equal(kept, theirs.set_output(transform="pandas").transform(frame))
+
+
+def test_a_slicer_and_a_threshold_keep_names_in_the_order_of_the_result():
+    frame = pandas.DataFrame(FRAME)
+    slicer = wrap(VectorSlicer(indices=[3, 0])).set_output(transform="pandas")
+    pandas.testing.assert_frame_equal(slicer.fit_transform(frame), frame[["d", "a"]])
+    assert slicer.get_support().tolist() == [True, False, False, True]
+    varied = wrap(VarianceThresholdSelector(varianceThreshold=0.9)).set_output(transform="pandas")
+    # Variances: 2.9, 0.9167, 0.9167 and 0.3333.
+    pandas.testing.assert_frame_equal(varied.fit_transform(frame), frame[["a", "b", "c"]])
+    assert wrap(VectorSlicer(indices=[2])).fit(X).get_feature_names_out().tolist() == ["x2"]
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        ChiSqSelector(numTopFeatures=2),
+        UnivariateFeatureSelector(featureType="continuous", labelType="categorical", selectionThreshold=2),
+    ],
+)
+def test_selectors_take_classes_of_any_kind(stage):
+    assert TOPICS.dtype.kind == "U"
+    of_names = wrap(stage).fit(COUNTS, TOPICS).get_support()
+    assert of_names.sum() == 2
+    numbers = np.unique(TOPICS, return_inverse=True)[1]
+    for labels in (TOPICS.astype(object), TOPICS.tolist(), numbers, numbers * 0.5):
+        assert wrap(stage).fit(COUNTS, labels).get_support().tolist() == of_names.tolist()
 
 
 def test_stages_whose_params_fit_one_size_work_at_that_size():
@@ -127,6 +246,14 @@ def test_stages_whose_params_fit_one_size_work_at_that_size():
 def test_what_has_no_view_is_refused_and_bad_params_are_named_at_fit():
     with pytest.raises(InputError, match="HashingTF does not turn vectors into vectors"):
         wrap(HashingTF())
+    with pytest.raises(InputError, match=r"such as StandardScaler\(\), got the class MinMaxScaler"):
+        wrap(MinMaxScaler)
+    with pytest.raises(InputError, match=r"wrap takes a stage.*, got None"):
+        wrap(None)
+    with pytest.raises(InputError, match="weightCol names no array: give fit the weights as sample_weight"):
+        wrap(NaiveBayes(weightCol="w"))
+    with pytest.raises(InputError, match="thresholds is about columns, and a view reads one array"):
+        wrap(Binarizer(thresholds=[1.0, 2.0]))
     with pytest.raises(InputError, match="KMeansModel is a model"):
         wrap(KMeans().fit({"features": [DenseVector([0.0]), DenseVector([1.0])]}))
     view = wrap(KMeans()).set_params(k=1)
@@ -135,8 +262,6 @@ def test_what_has_no_view_is_refused_and_bad_params_are_named_at_fit():
 
 
 def test_idf_weights_are_sparks_not_scikit_learns():
-    from fireside.ml.feature import IDF
-
     found = wrap(IDF()).fit(COUNTS).model_.idf.toArray()
     theirs = TfidfTransformer(smooth_idf=True).fit(COUNTS).idf_
     np.testing.assert_allclose(found, theirs - 1.0, rtol=1e-12, atol=1e-15)

@@ -43,12 +43,12 @@ def table_of(
     return pa.table(columns)
 
 
-def matrix_of(column: pa.ChunkedArray) -> Any:
-    """float64[N, D] of a column of vectors: dense where every vector is, else CSR.
+def matrix_of(column: pa.ChunkedArray, *, sparse: bool = False) -> Any:
+    """float64[N, D] of a column of vectors: dense, or CSR.
 
     >>> matrix_of(table_of(np.array([[1.0, 2.0]]))[FEATURES])
     array([[1., 2.]])
     """
-    matrix = VectorBlock.from_arrow(column).to_matrix()
+    block = VectorBlock.from_arrow(column)
     # Arrow memory is read-only, and the caller's array should not be.
-    return matrix.copy()
+    return (block.to_csr() if sparse else block.to_dense()).copy()

@@ -1,4 +1,6 @@
-"""scikit-learn's kinds of estimator over stages; `wrap` makes a class of one of them for each class of stage.
+"""scikit-learn's clusterers and classifiers over stages, and what all views share.
+
+`wrap` makes a class of one of the kinds of view for each class of stage.
 
 A view holds the params of the stage as scikit-learn holds params: unchecked, until it is fitted.
 """
@@ -7,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, ClassifierMixin, ClusterMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, ClusterMixin
 from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
@@ -21,7 +23,7 @@ from fireside.core.errors import InputError
 from fireside.ml.base import Estimator, PipelineStage, Transformer
 from fireside.ml.sklearn.arrays import FEATURES, LABEL, WEIGHT, matrix_of, table_of
 
-__all__ = ["ClassifierView", "ClustererView", "StageView", "TransformerView"]
+__all__ = ["ClassifierView", "ClustererView", "StageView"]
 
 
 class StageView(BaseEstimator):
@@ -38,6 +40,11 @@ class StageView(BaseEstimator):
         """The stage with the params of this view; here they are checked."""
         params = {name: value for name, value in self.get_params(deep=False).items() if value is not None}
         stage = self._stage_class(**params)
+        if stage.hasParam("handleInvalid") and stage.getOrDefault("handleInvalid") == "skip":
+            raise InputError(
+                f"{type(self).__name__}: handleInvalid='skip' leaves out rows, and scikit-learn wants as "
+                "many as it gave: set it to 'error' or 'keep'"
+            )
         columns = {"inputCol": FEATURES, "outputCol": "output", "labelCol": LABEL}
         return stage.setParams(**{name: value for name, value in columns.items() if stage.hasParam(name)})
 
@@ -58,11 +65,15 @@ class StageView(BaseEstimator):
             stage.transformSchema(table_of(X).schema)
             self.model_ = stage
 
+    def _rows(self, X: Any) -> Any:
+        """float64[N, D], dense or CSR, the features of rows after the fit, checked."""
+        check_is_fitted(self)
+        return validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
+
     def _made(self, X: Any, column: str) -> Any:
         """A column that the model makes of features."""
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
-        return self.model_.transform(table_of(X))[column]
+        table = table_of(self._rows(X))
+        return self.model_.transform(table)[column]
 
     def _weights(self, sample_weight: Any, X: Any) -> npt.NDArray[np.float64] | None:
         if sample_weight is None:
@@ -82,40 +93,6 @@ class StageView(BaseEstimator):
         from fireside.ml.sklearn.wrap import empty_view
 
         return empty_view, (self._stage_class,), self.__getstate__()
-
-
-class TransformerView(TransformerMixin, StageView):
-    """A stage that makes one vector of another."""
-
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Fit to float64[N, D], dense or sparse; `y` is needed only by stages that read labels."""
-        labels = None
-        if self.__sklearn_tags__().target_tags.required:
-            X, labels = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, y_numeric=True)
-        else:
-            X = validate_data(self, X, accept_sparse="csr", dtype=np.float64)
-        self._fit_to(X, labels)
-        first = X[:1]
-        self._n_features_out = int(matrix_of(self.model_.transform(table_of(first))["output"]).shape[1])
-        return self
-
-    def transform(self, X: Any) -> Any:
-        """float64[N, D'], dense, or CSR where the stage gives sparse vectors."""
-        return matrix_of(self._made(X, "output"))
-
-    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
-        """The names of the entries: those of the input where there are as many, else numbered ones."""
-        check_is_fitted(self)
-        given = _names_in(self, input_features)
-        if self._n_features_out == len(given):
-            return given
-        prefix = self._stage_class.__name__.lower()
-        return np.array([f"{prefix}{place}" for place in range(self._n_features_out)], object)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = "labelCol" in self._stage_class._declared
-        return tags
 
 
 class ClustererView(ClusterMixin, StageView):
@@ -179,10 +156,3 @@ class ClassifierView(ClassifierMixin, StageView):
             tags.input_tags.positive_only = True
             tags.classifier_tags.poor_score = True
         return tags
-
-
-def _names_in(view: TransformerView, input_features: Any) -> npt.NDArray[np.object_]:
-    from sklearn.utils.validation import _check_feature_names_in
-
-    names: npt.NDArray[np.object_] = _check_feature_names_in(view, input_features)
-    return names

@@ -9,10 +9,47 @@ import pyarrow as pa
 from fireside.core.errors import InputError, SchemaError
 from fireside.ml.attributes import vector_field_of
 from fireside.ml.base import Model, PipelineStage
+from fireside.ml.feature import (
+    IDF,
+    Binarizer,
+    ElementwiseProduct,
+    MaxAbsScaler,
+    MinMaxScaler,
+    Normalizer,
+    RobustScaler,
+    StandardScaler,
+    VectorIndexer,
+    VectorSlicer,
+)
+from fireside.ml.feature.selected_features import SelectorParams
 from fireside.ml.sklearn.arrays import FEATURES
-from fireside.ml.sklearn.views import ClassifierView, ClustererView, StageView, TransformerView
+from fireside.ml.sklearn.transformer_views import OneToOneView, SelectorView, TransformerView
+from fireside.ml.sklearn.views import ClassifierView, ClustererView, StageView
 
 __all__ = ["empty_view", "view_class", "wrap"]
+
+# What changes each entry in its place.
+_ONE_TO_ONE = (
+    Binarizer,
+    ElementwiseProduct,
+    IDF,
+    MaxAbsScaler,
+    MinMaxScaler,
+    Normalizer,
+    RobustScaler,
+    StandardScaler,
+    VectorIndexer,
+)
+# Columns that are arrays here; whatever they are called means nothing.
+_ARRAYS = {
+    "featuresCol",
+    "inputCol",
+    "labelCol",
+    "outputCol",
+    "predictionCol",
+    "probabilityCol",
+    "rawPredictionCol",
+}
 
 
 def wrap(stage: PipelineStage) -> StageView:
@@ -26,7 +63,8 @@ def wrap(stage: PipelineStage) -> StageView:
         stage: an estimator or a transformer that reads one column of vectors.
 
     Raises:
-        InputError: the stage reads something else, or is fitted already.
+        InputError: the stage reads something else, is fitted already, or has a param set that a view has
+            not; or it is no stage.
 
     >>> import numpy as np
     >>> from fireside.ml.feature import MinMaxScaler
@@ -36,8 +74,15 @@ def wrap(stage: PipelineStage) -> StageView:
     >>> scaler
     MinMaxScalerView(max=10.0)
     """
-    cls = view_class(type(stage))
-    return cls(**{name: value for name, value in stage._paramMap.items() if name in param_names(type(stage))})
+    _check_stage(stage)
+    cls, names = view_class(type(stage)), param_names(type(stage))
+    params = {name: value for name, value in stage._paramMap.items() if name not in _ARRAYS}
+    for name in params:
+        if name == "weightCol":
+            raise InputError(f"{stage.uid}: weightCol names no array: give fit the weights as sample_weight")
+        if name not in names:
+            raise InputError(f"{stage.uid}: {name} is about columns, and a view reads one array: clear it")
+    return cls(**params)
 
 
 @functools.cache
@@ -77,13 +122,21 @@ def empty_view(stage_class: type[PipelineStage]) -> StageView:
 
 
 def param_names(stage_class: type[PipelineStage]) -> list[str]:
-    """The params of a class that are not columns.
+    """The params of a class but for columns, and what is set for each of several.
 
     >>> from fireside.ml.feature import PCA
     >>> param_names(PCA)
     ['k']
     """
-    return [name for name in stage_class._declared if not name.endswith(("Col", "Cols"))]
+    declared = stage_class._declared
+    several = {"thresholds"} if "inputCols" in declared else set()
+    return [name for name in declared if not name.endswith(("Col", "Cols")) and name not in several]
+
+
+def _check_stage(stage: object) -> None:
+    if not isinstance(stage, PipelineStage):
+        given = f"the class {stage.__name__}" if isinstance(stage, type) else repr(stage)
+        raise InputError(f"wrap takes a stage, such as StandardScaler(), got {given}")
 
 
 def _kind(stage_class: type[PipelineStage]) -> type[StageView]:
@@ -94,6 +147,10 @@ def _kind(stage_class: type[PipelineStage]) -> type[StageView]:
         )
     if "featuresCol" in declared and "predictionCol" in declared:
         return ClassifierView if "rawPredictionCol" in declared else ClustererView
+    if issubclass(stage_class, SelectorParams | VectorSlicer):
+        return SelectorView
+    if issubclass(stage_class, _ONE_TO_ONE):
+        return OneToOneView
     if _reads_vectors(stage_class):
         return TransformerView
     raise InputError(
