@@ -1,6 +1,7 @@
 """Saved stages: read by pyspark, written by pyspark, and refused where they are damaged."""
 
 import json
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from fireside.ml.feature import (
     Tokenizer,
 )
 from fireside.ml.linalg import DenseVector, SparseVector
+from fireside.ml.persistence.saved_columns import SPARK_SCHEMA
 from tests.contracts.estimator_cases import CASES
 from tests.ml.test_against_spark import (
     assert_close,
@@ -343,3 +345,57 @@ def test_vectors_of_several_sizes_and_kinds_are_saved_as_they_are(tmp_path):
     loaded = type(model).load(tmp_path / "model")
     assert (repr(loaded.mean), repr(loaded.std)) == (repr(model.mean), repr(model.std))
     assert isinstance(loaded.mean, SparseVector)
+
+
+@pytest.mark.spark
+def test_terms_of_a_hashing_tf_of_spark_2_go_where_they_went_then(spark, tmp_path):
+    from pyspark.ml.feature import HashingTF as SparkHashingTF
+
+    words = ["", "a", "fire", "fireside", "sea", "forest", "é", "日本語", "日本語 日本", "ÿ", "naïve"]
+    HashingTF(inputCol="w", outputCol="f", numFeatures=64).save(tmp_path / "stage")
+    rewrite(part(tmp_path / "stage", "metadata"), sparkVersion="2.4.0")
+    theirs = SparkHashingTF.load(str(tmp_path / "stage"))
+    ours = HashingTF.load(tmp_path / "stage")
+    expected = [theirs.indexOf(word) for word in words]
+    new = HashingTF(numFeatures=64)
+    assert expected != [new.indexOf(word) for word in words]
+    for stage in (ours, ours.copy(), pickle.loads(pickle.dumps(ours))):
+        assert [stage.indexOf(word) for word in words] == expected
+    numbers = {"w": [[1, 2, 3, -9]]}
+    frame = spark.createDataFrame([(numbers["w"][0],)], ["w"])
+    assert ours.transform(numbers)["f"][0].toArray().tolist() == list(theirs.transform(frame).first().f)
+    predict = ours.predictor(outputs=["f"])
+    assert predict({"w": words})["f"] == ours.transform({"w": [words]})["f"][0]
+    with pytest.raises(CheckpointError, match=r"cannot be saved: it was loaded from Spark 2"):
+        ours.save(tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("name", ["IDF", "NaiveBayes", "StringIndexer"])
+def test_models_in_the_layout_of_spark_2_are_read_as_spark_reads_them(spark, name, tmp_path):
+    case = CASES[name]
+    model = case.fitted(case.frame)
+    model.save(tmp_path / "model")
+    path = part(tmp_path / "model", "data")
+    table = pq.read_table(path)
+    if name == "StringIndexer":
+        labels = table["labelsArray"].combine_chunks()
+        assert labels.value_lengths().to_pylist() == [1]
+        table = pa.table({"labels": labels.flatten()})
+    else:
+        table = table.drop_columns([c for c in table.column_names if c in ("docFreq", "numDocs", "sigma")])
+        fields = json.loads(table.schema.metadata[SPARK_SCHEMA])
+        fields["fields"] = [field for field in fields["fields"] if field["name"] in table.column_names]
+        table = table.replace_schema_metadata({SPARK_SCHEMA: json.dumps(fields)})
+    pq.write_table(table, path)
+    rewrite(part(tmp_path / "model", "metadata"), sparkVersion="2.4.8")
+    theirs = _model_class(type(spark_stage(case.stage())), model).load(str(tmp_path / "model"))
+    ours = type(model).load(tmp_path / "model")
+    assert_close(
+        local_rows(ours.transform(case.frame)), rows(theirs.transform(spark_frame(spark, case.frame))), 1e-12
+    )
+    if name == "IDF":
+        assert (ours.docFreq, ours.numDocs) == ([int(n) for n in theirs.docFreq], theirs.numDocs)
+    ours.save(tmp_path / "again")
+    assert type(model).load(tmp_path / "again").transform(case.frame).equals(model.transform(case.frame))

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -108,6 +108,7 @@ class NaiveBayesModel(NaiveBayesParams, ProbabilisticClassificationModel):
     """
 
     _saved: ClassVar = SavedColumns(pi=VECTOR, theta=MATRIX, sigma=MATRIX)
+    _saved_by_spark_2: ClassVar = SavedColumns(pi=VECTOR, theta=MATRIX)
 
     def __init__(self, pi: Vector, theta: Matrix, sigma: Matrix) -> None:
         super().__init__()
@@ -115,6 +116,10 @@ class NaiveBayesModel(NaiveBayesParams, ProbabilisticClassificationModel):
         self.theta = theta
         self.sigma = sigma
         self._linear: tuple[str, LinearScores] | None = None
+
+    @classmethod
+    def _from_spark_2(cls, row: Mapping[str, Any]) -> Self:
+        return cls(row["pi"], row["theta"], DenseMatrix(0, 0, []))
 
     def __repr__(self) -> str:
         return (

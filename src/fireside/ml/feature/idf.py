@@ -1,7 +1,7 @@
 """Inverse document frequency."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -61,12 +61,17 @@ class IDFModel(VectorTransform, IDFParams, Model):
     """
 
     _saved: ClassVar = SavedColumns(idf=VECTOR, docFreq=LONGS, numDocs=LONG)
+    _saved_by_spark_2: ClassVar = SavedColumns(idf=VECTOR)
 
     def __init__(self, idf: Vector, docFreq: Sequence[int], numDocs: int) -> None:
         super().__init__()
         self.idf = DenseVector(idf.toArray())
         self.docFreq = list(docFreq)
         self.numDocs = int(numDocs)
+
+    @classmethod
+    def _from_spark_2(cls, row: Mapping[str, Any]) -> Self:
+        return cls(row["idf"], [0] * len(row["idf"]), 0)
 
     def __repr__(self) -> str:
         return f"IDFModel: uid={self.uid}, numDocs={self.numDocs}, numFeatures={len(self.idf)}"

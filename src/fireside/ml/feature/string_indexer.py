@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from fireside.ml.multi_column import column_pairs
 from fireside.ml.param import Getter, Param, Setter, TypeConverters, accessors, param
 from fireside.ml.param.shared import HasInputCol, HasInputCols, HasOutputCol, HasOutputCols
 from fireside.ml.param.validators import in_array
-from fireside.ml.persistence import STRING_LISTS, SavedColumns
+from fireside.ml.persistence import STRING_LISTS, STRINGS, SavedColumns
 from fireside.ml.row_function import Row, RowFunction, UnusualValue, present
 from fireside.ml.row_transform import AppendsColumns, RowTransform
 from fireside.ml.schema import input_field, is_numeric, is_string
@@ -85,11 +85,16 @@ class StringIndexerModel(RowTransform, StringIndexerParams, Model):
     """
 
     _saved: ClassVar = SavedColumns(labelsArray=STRING_LISTS)
+    _saved_by_spark_2: ClassVar = SavedColumns(labels=STRINGS)
 
     def __init__(self, labelsArray: Sequence[Sequence[str]]) -> None:
         super().__init__()
         self.labelsArray = [list(labels) for labels in labelsArray]
         self._absent: set[str] = set()
+
+    @classmethod
+    def _from_spark_2(cls, row: Mapping[str, Any]) -> Self:
+        return cls([row["labels"]])
 
     @classmethod
     def from_labels(

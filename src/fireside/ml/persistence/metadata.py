@@ -35,6 +35,11 @@ class Metadata(msgspec.Struct, rename={"class_name": "class"}):
     defaultParamMap: dict[str, Any] = {}
     extra: dict[str, Any] = {}
 
+    @property
+    def spark_major(self) -> int:
+        """The first number of the version of Spark that wrote it."""
+        return _major(self.sparkVersion)
+
     def restore(self, stage: Params, *, path: Path) -> None:
         """Give a stage the uid, the params and the defaults that were saved.
 
@@ -80,7 +85,7 @@ def read_metadata(directory: Path) -> Metadata:
         metadata = msgspec.convert({**fields, "extra": extra}, Metadata)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
         raise CorruptFileError(f"{path} cannot be read ({error}): save the stage again") from error
-    if _major(metadata.sparkVersion) > _major(SPARK_VERSION):
+    if metadata.spark_major > _major(SPARK_VERSION):
         raise CheckpointError(
             f"{path} was written by Spark {metadata.sparkVersion}, this version reads up to {SPARK_VERSION}: "
             "upgrade fireside"

@@ -24,10 +24,12 @@ class Saveable(Params):
 
     A class whose params say everything needs nothing more. A model declares the columns of its data
     (`_saved`), named after its attributes and the arguments of its constructor; one that is more than one row
-    defines `_rows` and `_from_rows`.
+    defines `_rows` and `_from_rows`. Where Spark had other columns before 3.0, these are `_saved_by_spark_2`,
+    and `_from_spark_2` makes the model.
     """
 
     _saved: ClassVar[SavedColumns | None] = None
+    _saved_by_spark_2: ClassVar[SavedColumns | None] = None
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save to a new directory, in Spark ML's format: `write().save(path)`."""
@@ -63,6 +65,11 @@ class Saveable(Params):
             raise InputError(f"its data must be 1 row, found {len(rows)}")
         return cls(**rows[0])
 
+    @classmethod
+    def _from_spark_2(cls, row: Mapping[str, Any]) -> Self:
+        """The model that a row of the columns before Spark 3.0 describes."""
+        return cls(**row)
+
     def _write_to(self, directory: Path) -> None:
         """Fill an empty directory."""
         write_metadata(
@@ -80,7 +87,12 @@ class Saveable(Params):
     @classmethod
     def _read_from(cls, directory: Path, metadata: Metadata) -> Self:
         """The stage that lies in a directory whose metadata were read."""
-        stage = cls() if cls._saved is None else cls._from_rows(cls._saved.read(directory / "data"))
+        if cls._saved is None:
+            stage = cls()
+        elif cls._saved_by_spark_2 is not None and metadata.spark_major < 3:
+            stage = cls._from_spark_2(cls._saved_by_spark_2.read(directory / "data")[0])
+        else:
+            stage = cls._from_rows(cls._saved.read(directory / "data"))
         metadata.restore(stage, path=directory / "metadata")
         return stage
 

@@ -2,9 +2,9 @@
 
 import functools
 
-from fireside.ml.murmur3 import murmur3, signed
+from fireside.ml.murmur3 import murmur3, signed, spark_2_murmur3
 
-__all__ = ["SEED", "hash_text"]
+__all__ = ["SEED", "hash_text", "spark_2_hash_text"]
 
 SEED = 42
 MAX_KNOWN_TERMS = 1 << 16
@@ -19,3 +19,13 @@ def hash_text(term: str | None) -> int:
     (-1293573533, 1023967903, 42)
     """
     return SEED if term is None else signed(murmur3(term.encode(), SEED))
+
+
+@functools.lru_cache(MAX_KNOWN_TERMS)
+def spark_2_hash_text(term: str | None) -> int:
+    """The hash that a term had before Spark 3.0.
+
+    >>> spark_2_hash_text("fire") == hash_text("fire"), spark_2_hash_text("a")
+    (True, 1485273170)
+    """
+    return SEED if term is None else signed(spark_2_murmur3(term.encode(), SEED))

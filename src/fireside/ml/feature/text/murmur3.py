@@ -18,11 +18,13 @@ __all__ = ["hash_terms"]
 numba = require("numba", extra="ml")
 
 
-def hash_terms(terms: pa.Array) -> npt.NDArray[np.int32]:
+def hash_terms(terms: pa.Array, *, as_spark_2: bool = False) -> npt.NDArray[np.int32]:
     """int32[E], the hash of each term; a null hashes to the seed.
 
     Args:
         terms: strings, booleans, integers or floats.
+        as_spark_2: whether strings have the hash that they had before Spark 3.0, which takes each byte after
+            the last word for a word of its own, with its sign.
 
     >>> hash_terms(pa.array(["a", "é", None])).tolist()
     [-1293573533, 1023967903, 42]
@@ -31,7 +33,9 @@ def hash_terms(terms: pa.Array) -> npt.NDArray[np.int32]:
         _, offsets, data = terms.buffers()
         bounds = np.frombuffer(offsets, np.int32)[terms.offset : terms.offset + len(terms) + 1]
         text = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
-        hashes: npt.NDArray[np.int32] = _hash_strings(text, bounds, np.uint32(SEED)).view(np.int32)
+        hashes: npt.NDArray[np.int32] = _hash_strings(text, bounds, np.uint32(SEED), as_spark_2).view(
+            np.int32
+        )
     else:
         hashes = _hash_words(_java_words(terms)).view(np.int32)
     if terms.null_count:
@@ -71,7 +75,7 @@ def _rotate(values: npt.NDArray[np.uint32], bits: int) -> npt.NDArray[np.uint32]
 
 
 @numba.njit(cache=True, nogil=True)
-def _hash_strings(text, bounds, seed):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
+def _hash_strings(text, bounds, seed, as_spark_2):  # type: ignore[no-untyped-def]  # pragma: no cover (compiled)
     hashes = np.empty(len(bounds) - 1, np.uint32)
     for row in range(len(hashes)):
         start, end = bounds[row], bounds[row + 1]
@@ -79,13 +83,16 @@ def _hash_strings(text, bounds, seed):  # type: ignore[no-untyped-def]  # pragma
         place = start
         while place < end:
             word = np.uint32(0)
-            stop = min(place + 4, end)
+            bytewise = as_spark_2 and end - place < 4
+            stop = place + 1 if bytewise else min(place + 4, end)
             for i in range(place, stop):
                 word |= np.uint32(text[i]) << np.uint32(8 * (i - place))
+            if bytewise and word >= 128:
+                word |= np.uint32(0xFFFFFF00)
             word = np.uint32(word * np.uint32(0xCC9E2D51))
             word = np.uint32((word << np.uint32(15)) | (word >> np.uint32(17)))
             state ^= np.uint32(word * np.uint32(0x1B873593))
-            if stop - place == 4:
+            if bytewise or stop - place == 4:
                 state = np.uint32((state << np.uint32(13)) | (state >> np.uint32(19)))
                 state = np.uint32(state * np.uint32(5) + np.uint32(0xE6546B64))
             place = stop
