@@ -4,13 +4,14 @@ People put `DenseVector` and `SparseVector` objects into pandas columns and list
 objects there; between the stages there are only Arrow columns.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from fireside.compute import Dataset, TableDataset, as_dataset, like
 from fireside.compute.schema import MATRIX_TYPE
+from fireside.core.errors import SchemaError
 from fireside.ml.linalg import Vector, VectorBlock, is_vector_type
 from fireside.ml.linalg.vectors_in_hand import (
     arrow_from_lists,
@@ -26,6 +27,11 @@ __all__ = ["open_frame", "return_frame"]
 def open_frame(source: Any) -> Dataset:
     """A data set of any frame; columns of vectors in the hand become Arrow columns.
 
+    Rows in a list have the same columns, so that a row means the same in a list as alone.
+
+    Raises:
+        SchemaError: rows in a list have different columns, or none.
+
     >>> from fireside.ml.linalg import Vectors
     >>> data = open_frame({"features": [Vectors.dense(1, 2)]})
     >>> VectorBlock.from_arrow(data.to_table()["features"]).to_dense()
@@ -39,9 +45,8 @@ def open_frame(source: Any) -> Dataset:
             source = source.assign(**held)
     elif isinstance(source, Mapping):
         source = {name: _column(values) for name, values in source.items()}
-    elif isinstance(source, list | tuple) and source and all(isinstance(row, Mapping) for row in source):
-        names = list(dict.fromkeys(name for row in source for name in row))
-        source = {name: _column([row.get(name) for row in source]) for name in names}
+    elif _is_list_of_rows(source) and source:
+        source = {name: _column([row[name] for row in source]) for name in _names_of(source)}
     return as_dataset(source)
 
 
@@ -77,6 +82,22 @@ def return_frame(dataset: Dataset, original: Any) -> Any:
         else:
             frame = [{**row, name: vector} for row, vector in zip(frame, column, strict=True)]
     return frame
+
+
+def _names_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The columns that all rows have."""
+    names = rows[0].keys()
+    if not names:
+        raise SchemaError("row 0 has no columns: give every row the same columns, at least one")
+    for place, row in enumerate(rows):
+        if row.keys() != names:
+            name = next(name for name in [*names, *row] if (name in names) != (name in row))
+            has, lacks = (0, place) if name in names else (place, 0)
+            raise SchemaError(
+                f"row {lacks} has no column {name!r}, which row {has} has: give every row the same columns, "
+                "with null for what is missing"
+            )
+    return list(names)
 
 
 def _decoder(kind: pa.DataType) -> Callable[[pa.Array], list[Any]] | None:

@@ -6,7 +6,7 @@ import pyarrow as pa
 from fireside.core.errors import InputError, SchemaError
 from fireside.ml.attributes import labels_of
 from fireside.ml.base import Transformer
-from fireside.ml.columns import column_label, column_without_nulls
+from fireside.ml.columns import as_floats, column_label, column_without_nulls
 from fireside.ml.param import Param, TypeConverters, accessors, param
 from fireside.ml.param.shared import HasInputCol, HasOutputCol
 from fireside.ml.row_function import Row, RowFunction, UnusualValue, present, usual_number
@@ -37,7 +37,7 @@ class IndexToString(RowTransform, HasInputCol, HasOutputCol, Transformer):
     def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
         labels = self._labels_for(batch.schema)
         column = self.getInputCol()
-        numbers = column_without_nulls(self, batch, column).cast(pa.float64()).to_numpy()
+        numbers = as_floats(column_without_nulls(self, batch, column))
         outside = ~((numbers >= 0) & (numbers < len(labels)))
         if outside.any():
             raise InputError(

@@ -88,6 +88,9 @@ def arrow_column(value: Any, field: pa.Field) -> pa.Array:
     if value is not None and is_vector_list(field.type):
         return arrow_from_lists([value])
     try:
+        if isinstance(value, float) and pa.types.is_integer(field.type):
+            # Arrow would cut a fraction off, and say nothing.
+            return pa.array([value]).cast(field.type)
         return pa.array([value], field.type)
     except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
         raise InputError(f"column {field.name!r} is {field.type}, got {value!r}: {error}") from error

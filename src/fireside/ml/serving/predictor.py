@@ -1,6 +1,6 @@
 """`Predictor`: a fitted pipeline as a function of one row or a few."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -32,7 +32,11 @@ _PYTHON_TYPES = {
 }
 """The Python types whose values are exactly those of an Arrow type; others go through Arrow."""
 
-Signature = tuple[Any, ...]
+_FLOATS = frozenset([float])
+_STRINGS = frozenset([str])
+
+Signature = Hashable
+"""What a plan is made for: names and Python types where these tell the columns' types, else the columns."""
 
 
 class Predictor:
@@ -93,12 +97,15 @@ class Predictor:
         raise InputError(f"a predictor takes a dict or a list of dicts, got {type(rows).__name__}")
 
     def _one(self, given: Mapping[str, Any]) -> dict[str, Any] | None:
-        if self._schema is None:
-            signature = (*given, *map(_type_of, given.values()))
-            row = {name: _as_row_value(value) for name, value in given.items()}
-        else:
-            signature = ()
+        if self._schema is not None:
+            signature: Signature = self._schema
             row = _row_of(given, self._schema)
+        elif (usual := _usual_row(given)) is not None:
+            signature, row = usual
+        else:
+            table = open_frame([given]).to_table()
+            signature = table.schema
+            row = {name: row_value(table[name].chunk(0)) for name in table.column_names}
         plan = self._plans.get(signature)
         if plan is None:
             plan = self._plan(given, signature)
@@ -110,7 +117,7 @@ class Predictor:
         return {name: _in_hand(found[name]) for name in names}
 
     def _plan(self, row: Mapping[str, Any], signature: Signature) -> RowFunction:
-        schema = open_frame([row]).schema if self._schema is None else self._schema
+        schema = signature if isinstance(signature, pa.Schema) else open_frame([row]).schema
         self._made(schema)
         plan = compile_stage(self._model, schema)
         matrices = [f.name for f in self._model.transformSchema(schema) if f.type == MATRIX_TYPE]
@@ -156,14 +163,51 @@ class Predictor:
         return f"Predictor({self._model!r}{shown})"
 
 
-def _type_of(value: Any) -> Any:
-    """The type of a value, as far as it decides on the type of a column."""
+def _usual_row(given: Mapping[str, Any]) -> tuple[Signature, Row] | None:
+    """A row whose Python types tell the types of its columns, and these types; `None` for any other row.
+
+    Others go through Arrow: what lies in an object, a tuple or a list of several types decides too.
+    """
+    kinds: list[Any] = []
+    row: Row = {}
+    for name, value in given.items():
+        kind: Any = type(value)
+        if kind is list:
+            kind = frozenset(map(type, value))
+            if kind != _FLOATS and not (kind == _STRINGS and _is_utf8("".join(value))):
+                return None
+        elif kind is np.ndarray:
+            if value.ndim != 1 or value.dtype != np.float64:
+                return None
+            kind, value = np.float64, value.tolist()
+        elif isinstance(value, Vector):
+            value = VectorBlock.from_vectors([value])
+        elif not _is_plain(value):
+            return None
+        kinds.append(kind)
+        row[name] = value
+    return (*row, *kinds), row
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is one of Python's own that Arrow has as it is: no whole number beyond 64 bits."""
     kind = type(value)
-    return frozenset(map(type, value)) if kind is list else kind
+    if kind is str:
+        return _is_utf8(value)
+    if kind is int:
+        return -(1 << 63) <= value < 1 << 63
+    return kind is float or kind is bool or value is None
 
 
-def _as_row_value(value: Any) -> Any:
-    return VectorBlock.from_vectors([value]) if isinstance(value, Vector) else value
+def _is_utf8(text: str) -> bool:
+    """Whether a string holds no halves of surrogate pairs."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _row_of(given: Mapping[str, Any], schema: pa.Schema) -> Row:
@@ -176,7 +220,7 @@ def _row_of(given: Mapping[str, Any], schema: pa.Schema) -> Row:
 
 
 def _exactly(value: Any, field: pa.Field) -> Any:
-    if value is None or type(value) in _PYTHON_TYPES.get(field.type, ()):
+    if value is None or (type(value) in _PYTHON_TYPES.get(field.type, ()) and _is_plain(value)):
         return value
     if isinstance(value, Vector):
         value = row_value(arrow_from_vectors([value]))
