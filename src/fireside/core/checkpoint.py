@@ -11,8 +11,6 @@ Knows nothing about what the files mean.
 
 import hashlib
 import os
-import secrets
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +18,8 @@ from typing import Any
 
 import msgspec
 
-from fireside.core.atomic import disk_full_is_clear, sync_directory, write_bytes
+from fireside.core.atomic import write_bytes
+from fireside.core.atomic_directory import finish_replacement, writing_directory
 from fireside.core.errors import CheckpointError, CorruptFileError
 
 __all__ = ["FORMAT_VERSION", "MANIFEST", "Manifest", "read_manifest", "verify", "writing"]
@@ -72,23 +71,16 @@ def writing(
     {'step': 3}
     """
     path = Path(path)
-    _finish_replacement(path)
+    finish_replacement(path)
     if path.exists() and not (path / MANIFEST).is_file():
         raise CheckpointError(f"{path} exists and is not a checkpoint: move it away or choose another name")
-    temporary = path.parent / f".{path.name}.writing-{secrets.token_hex(4)}"
-    with disk_full_is_clear(path):
-        try:
-            temporary.mkdir(parents=True)
-            yield temporary
-            files = {relative: _entry(temporary / relative, flush=True) for relative in _files(temporary)}
-            manifest = Manifest(
-                kind=kind, format_version=FORMAT_VERSION, files=files, metadata=dict(metadata or {})
-            )
-            write_bytes(temporary / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1))
-            _replace_directory(temporary, path)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
+    with writing_directory(path) as temporary:
+        yield temporary
+        files = {relative: _entry(temporary / relative) for relative in _files(temporary)}
+        manifest = Manifest(
+            kind=kind, format_version=FORMAT_VERSION, files=files, metadata=dict(metadata or {})
+        )
+        write_bytes(temporary / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1))
 
 
 def read_manifest(path: str | os.PathLike[str], *, kind: str) -> Manifest:
@@ -98,7 +90,7 @@ def read_manifest(path: str | os.PathLike[str], *, kind: str) -> Manifest:
         CheckpointError: no manifest, an unreadable one, another kind, or a newer format.
     """
     path = Path(path)
-    _finish_replacement(path)
+    finish_replacement(path)
     file = path / MANIFEST
     if not file.is_file():
         raise CheckpointError(f"{path} is not a checkpoint: it has no {MANIFEST}")
@@ -145,35 +137,9 @@ def _files(directory: Path) -> list[str]:
     return sorted(file.relative_to(directory).as_posix() for file in directory.rglob("*") if file.is_file())
 
 
-def _entry(file: Path, *, flush: bool = False) -> FileEntry:
+def _entry(file: Path) -> FileEntry:
     digest = hashlib.blake2b(digest_size=16)
-    with file.open("rb+" if flush else "rb") as stream:
+    with file.open("rb") as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
-        if flush:
-            os.fsync(stream.fileno())
     return FileEntry(size=file.stat().st_size, blake2b=digest.hexdigest())
-
-
-def _replace_directory(new: Path, path: Path) -> None:
-    """Rename `new` to `path`; what was there is moved aside first and deleted last."""
-    sync_directory(new)
-    if path.exists():
-        old = path.parent / f".{path.name}.old"
-        os.rename(path, old)
-        os.rename(new, path)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        os.rename(new, path)
-    sync_directory(path.parent)
-
-
-def _finish_replacement(path: Path) -> None:
-    """Put back the old checkpoint where a writer was killed between the two renames of a replacement."""
-    old = path.parent / f".{path.name}.old"
-    if not old.exists():
-        return
-    if path.exists():
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        os.rename(old, path)
