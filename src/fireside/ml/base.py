@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 import pyarrow as pa
 
-from fireside.compute import Dataset
+from fireside.compute import Dataset, TableDataset
 from fireside.core.errors import SchemaError
 from fireside.ml.frame import open_frame, return_frame
 from fireside.ml.param.param import ParamTypeError
@@ -74,6 +74,10 @@ class Transformer(PipelineStage):
     def _row_function(self, schema: pa.Schema) -> RowFunction | None:
         """What this stage does to one row of such columns without Arrow; `None` leaves it to `_transform`."""
         return None
+
+    def transformSchema(self, schema: pa.Schema) -> pa.Schema:
+        """The columns after this stage; where a stage does not say, those of its `_transform` of no rows."""
+        return self._transform(TableDataset(schema.empty_table())).schema
 
     @abstractmethod
     def _transform(self, dataset: Dataset) -> Dataset:

@@ -7,9 +7,9 @@ out, since there is one file for each algorithm.
 import importlib
 import sys
 
-from fireside.core.errors import InputError
+from fireside.core.errors import CheckpointError, InputError
 
-__all__ = ["default_seed", "fireside_class", "spark_class_name"]
+__all__ = ["default_seed", "fireside_class", "name_to_save", "spark_class_name"]
 
 _OURS, _THEIRS = "fireside.ml", "org.apache.spark.ml"
 
@@ -25,6 +25,27 @@ def spark_class_name(cls: type) -> str:
         return f"{cls.__module__}.{cls.__qualname__}"
     package = cls.__module__.removeprefix(_OURS).split(".")[1:-1]
     return ".".join([_THEIRS, *package, cls.__qualname__])
+
+
+def name_to_save(cls: type) -> str:
+    """The name under which a class is found again when it is loaded.
+
+    Raises:
+        CheckpointError: a class of a user that no module has under its name.
+    """
+    name = spark_class_name(cls)
+    if not cls.__module__.startswith(f"{_OURS}.") and not isinstance(_top_level(name), type):
+        raise CheckpointError(
+            f"a {name} cannot be saved, since it could not be found again: define the class at the top level "
+            "of a module, under its own name"
+        )
+    return name
+
+
+def _top_level(name: str) -> object:
+    """What an imported module has under a name; nothing is imported, not even by the module itself."""
+    module, _, attribute = name.rpartition(".")
+    return vars(sys.modules[module]).get(attribute) if module in sys.modules else None
 
 
 def fireside_class(name: str) -> type:
@@ -55,9 +76,9 @@ def fireside_class(name: str) -> type:
     if module.startswith("pyspark.ml."):
         package_name = ".".join([_THEIRS, *module.split(".")[2:]]).removesuffix(".pipeline")
         return fireside_class(f"{package_name}.{qualname}")
-    cls = getattr(sys.modules.get(module), qualname, None)
+    cls = _top_level(name)
     if not isinstance(cls, type):
-        raise InputError(f"{name} is unknown: import the module that defines it before loading")
+        raise InputError(f"{name} is unknown: import its module first, which loading never does by itself")
     return cls
 
 

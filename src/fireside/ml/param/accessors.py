@@ -66,10 +66,10 @@ class Setter(Generic[T]):
     def __get__(self, instance: Params | None, owner: type) -> Any:
         if instance is None:
             return self
-        return lambda value: instance.setParams(**{self.param.name: value})
+        return lambda value: instance._set(**{self.param.name: value})
 
     def __call__(self, instance: S, value: T) -> S:
-        return instance.setParams(**{self.param.name: value})
+        return instance._set(**{self.param.name: value})
 
 
 def accessors(param: Param[T]) -> tuple[Getter[T], Setter[T]]:

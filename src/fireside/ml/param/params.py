@@ -6,11 +6,11 @@ keyword, only stores, and refuses what it does not know; type checkers see the s
 
 import copy
 import difflib
-import uuid
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform, overload
 
 from fireside.core.errors import InputError
+from fireside.ml.param.identifiable import Identifiable
 from fireside.ml.param.param import UNBOUND, Param, ParamTypeError
 
 __all__ = ["ParamMap", "Params"]
@@ -22,7 +22,7 @@ ParamMap = Mapping[Param[Any], Any]
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False)
-class Params:
+class Params(Identifiable):
     """A component with params.
 
     Attributes of every instance: `uid`, a name that no other stage has.
@@ -52,7 +52,7 @@ class Params:
         cls._declared = dict(sorted(found.items()))
 
     def __init__(self, **params: Any) -> None:
-        self.uid: str = f"{type(self).__name__}_{uuid.uuid4().hex[-12:]}"
+        super().__init__()
         self._paramMap: dict[str, Any] = {}
         self._defaultParamMap: dict[str, Any] = {
             name: declared.default.of(self)
@@ -60,9 +60,6 @@ class Params:
             if declared.default is not None
         }
         self._set(**params)
-
-    def __repr__(self) -> str:
-        return self.uid
 
     @property
     def params(self) -> list[Param[Any]]:

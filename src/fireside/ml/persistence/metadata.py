@@ -1,5 +1,6 @@
 """The metadata of a saved stage: one line of JSON."""
 
+import json
 import math
 import time
 from collections.abc import Callable
@@ -60,8 +61,8 @@ def write_metadata(directory: Path, metadata: Metadata) -> None:
         folder = directory / "metadata"
         folder.mkdir(parents=True)
         metadata.timestamp = int(time.time() * 1000)
-        metadata.paramMap = {name: to_json(value) for name, value in metadata.paramMap.items()}
-        metadata.defaultParamMap = {name: to_json(value) for name, value in metadata.defaultParamMap.items()}
+        metadata.paramMap = _map_to_json(metadata, metadata.paramMap)
+        metadata.defaultParamMap = _map_to_json(metadata, metadata.defaultParamMap)
         fields = msgspec.to_builtins(metadata)
         fields |= fields.pop("extra")
         (folder / part_name("txt")).write_bytes(msgspec.json.encode(fields) + b"\n")
@@ -79,11 +80,12 @@ def read_metadata(directory: Path) -> Metadata:
         raise CheckpointError(f"{directory} does not exist: nothing was saved there")
     path = part_files(directory / "metadata")[0]
     try:
-        fields = msgspec.json.decode(path.read_bytes().partition(b"\n")[0], type=dict[str, Any])
+        # Python's reader, since pyspark's own stages may hold a NaN as Python writes it.
+        fields = msgspec.convert(json.loads(path.read_bytes().partition(b"\n")[0]), dict[str, Any])
         known = set(Metadata.__struct_encode_fields__) - {"extra"}
         extra = {key: fields.pop(key) for key in list(fields) if key not in known}
         metadata = msgspec.convert({**fields, "extra": extra}, Metadata)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError, OSError) as error:
         raise CorruptFileError(f"{path} cannot be read ({error}): save the stage again") from error
     if metadata.spark_major > _major(SPARK_VERSION):
         raise CheckpointError(
@@ -96,6 +98,20 @@ def read_metadata(directory: Path) -> Metadata:
 def _major(version: str) -> int:
     number = version.partition(".")[0]
     return int(number) if number.isdigit() else 0
+
+
+def _map_to_json(metadata: Metadata, values: dict[str, Any]) -> dict[str, Any]:
+    """The values of params as Spark writes them."""
+    written = {name: to_json(value) for name, value in values.items()}
+    for name, value in written.items():
+        try:
+            json.dumps(value)
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"{metadata.uid} cannot be saved: param {name} is {value!r}, which JSON has no form for "
+                f"({error}): give it a value of numbers, strings, and lists and dicts of these"
+            ) from error
+    return written
 
 
 def to_json(value: Any) -> Any:

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from fireside.core.errors import CheckpointError, CorruptFileError
-from fireside.ml.persistence.metadata import Metadata, write_metadata
-from fireside.ml.persistence.saving import Saveable, load_stage
-from fireside.ml.spark_name import spark_class_name
+from fireside.ml.persistence.metadata import Metadata, read_metadata
+from fireside.ml.persistence.saving import Saveable, load_stage, write_params, write_stage
 
 __all__ = ["read_stages", "write_stages"]
 
@@ -22,14 +21,20 @@ def write_stages(pipeline: Saveable, stages: Sequence[Saveable], directory: Path
         if not isinstance(stage, Saveable):
             raise CheckpointError(f"{pipeline.uid} cannot be saved: {stage!r} is not a stage")
     uids = [stage.uid for stage in stages]
-    write_metadata(
-        directory,
-        Metadata(class_name=spark_class_name(type(pipeline)), uid=pipeline.uid, paramMap={"stageUids": uids}),
-    )
-    for place, stage in enumerate(stages):
-        folder = stage_directory(directory, place, uids)
-        folder.mkdir(parents=True)
-        stage._write_to(folder)
+    folders = [stage_directory(directory, place, uids) for place in range(len(uids))]
+    for stage, folder in zip(stages, folders, strict=True):
+        write_stage(stage, folder)
+    values: dict[str, Any] = {"stageUids": uids}
+    if any(_is_python(read_metadata(folder)) for folder in folders):
+        # pyspark has Java read any other pipeline.
+        values["language"] = "Python"
+    write_params(pipeline, directory, paramMap=values, defaultParamMap={})
+
+
+def _is_python(metadata: Metadata) -> bool:
+    """Whether a stage is a user's own, or holds one."""
+    in_java = metadata.class_name.startswith("org.apache.spark.")
+    return not in_java or metadata.paramMap.get("language") == "Python"
 
 
 def read_stages(directory: Path, metadata: Metadata) -> list[Any]:

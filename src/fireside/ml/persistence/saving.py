@@ -1,22 +1,32 @@
 """`save` and `load`, and the writer and reader objects that pyspark has for them."""
 
+import inspect
 import os
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 from fireside.core.atomic import disk_full_is_clear, sync_directory
 from fireside.core.errors import CheckpointError, CorruptFileError, FiresideError, InputError
 from fireside.ml.param.params import Params
 from fireside.ml.persistence.metadata import Metadata, read_metadata, write_metadata
 from fireside.ml.persistence.saved_columns import SavedColumns
-from fireside.ml.spark_name import fireside_class, spark_class_name
+from fireside.ml.spark_name import fireside_class, name_to_save, spark_class_name
 
-__all__ = ["MLReader", "MLWriter", "Saveable", "load_stage"]
+__all__ = [
+    "BaseReadWrite",
+    "MLReader",
+    "MLWriter",
+    "Saveable",
+    "load_saved",
+    "load_stage",
+    "write_params",
+    "write_stage",
+]
 
-T = TypeVar("T", bound="Saveable")
+P = TypeVar("P", bound=Params)
 
 
 class Saveable(Params):
@@ -72,15 +82,7 @@ class Saveable(Params):
 
     def _write_to(self, directory: Path) -> None:
         """Fill an empty directory."""
-        write_metadata(
-            directory,
-            Metadata(
-                class_name=spark_class_name(type(self)),
-                uid=self.uid,
-                paramMap=dict(self._paramMap),
-                defaultParamMap=dict(self._defaultParamMap),
-            ),
-        )
+        write_params(self, directory)
         if self._saved is not None:
             self._saved.write(directory / "data", self._rows())
 
@@ -97,25 +99,41 @@ class Saveable(Params):
         return stage
 
 
-class MLWriter:
-    """Writes one stage; the directory is whole or absent."""
+class BaseReadWrite:
+    """What writers and readers share: pyspark's names for a session, of which none is needed."""
 
-    def __init__(self, stage: Saveable) -> None:
-        self._stage = stage
-        self._replace = False
+    sparkSession: ClassVar[None] = None
+    sc: ClassVar[None] = None
+
+    def session(self, sparkSession: Any) -> Self:
+        """Nothing."""
+        return self
+
+
+class MLWriter(BaseReadWrite):
+    """Writes one component; the directory is whole or absent.
+
+    A writer of a user's own defines `saveImpl`, as in pyspark.
+
+    Args:
+        instance: what `saveImpl` writes here.
+    """
+
+    def __init__(self, instance: Params | None = None) -> None:
+        self.instance = instance
+        self.shouldOverwrite = False
+        self.optionMap: dict[str, str] = {}
 
     def overwrite(self) -> Self:
         """Replace what lies at the path."""
-        self._replace = True
+        self.shouldOverwrite = True
         return self
 
     def option(self, key: str, value: Any) -> Self:
         """Set an option that some classes have, such as `persistSubModels`; the others look over it."""
-        self._stage = self._stage._written_with(str(key).lower(), str(value).lower())
-        return self
-
-    def session(self, sparkSession: Any) -> Self:
-        """Nothing: no session is needed. Here because pyspark's writers have it."""
+        self.optionMap[str(key).lower()] = str(value)
+        if isinstance(self.instance, Saveable):
+            self.instance = self.instance._written_with(str(key).lower(), str(value).lower())
         return self
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -126,57 +144,153 @@ class MLWriter:
             DiskFullError: there is no room.
         """
         target = Path(path)
-        if target.exists() and not self._replace:
+        if target.exists() and not self.shouldOverwrite:
             raise CheckpointError(
                 f"{target} exists: choose another path, or replace it with write().overwrite().save(path)"
             )
         temporary = target.parent / f".{target.name}.writing-{secrets.token_hex(4)}"
         with disk_full_is_clear(target):
             try:
-                temporary.mkdir(parents=True)
-                self._stage._write_to(temporary)
+                self.saveImpl(str(temporary))
                 _put_in_place(temporary, target)
             except BaseException:
                 shutil.rmtree(temporary, ignore_errors=True)
                 raise
 
+    def saveImpl(self, path: str) -> None:
+        """Make a directory at a path where nothing lies, and fill it."""
+        directory = Path(path)
+        if self.instance is None:
+            raise NotImplementedError(f"{type(self).__name__} defines no saveImpl(path)")
+        directory.mkdir(parents=True)
+        if isinstance(self.instance, Saveable):
+            self.instance._write_to(directory)
+        else:
+            write_params(self.instance, directory)
 
-class MLReader(Generic[T]):
-    """Reads one class."""
 
-    def __init__(self, cls: type[T]) -> None:
-        self._class = cls
+class MLReader(BaseReadWrite, Generic[P]):
+    """Reads one class.
 
-    def session(self, sparkSession: Any) -> Self:
-        """Nothing: no session is needed. Here because pyspark's readers have it."""
-        return self
+    A reader of a user's own defines `load`, as in pyspark.
 
-    def load(self, path: str | os.PathLike[str]) -> T:
+    Args:
+        cls: what `load` reads here.
+    """
+
+    def __init__(self, cls: type[P] | None = None) -> None:
+        self.cls = cls
+
+    def load(self, path: str | os.PathLike[str]) -> P:
         """Read a directory.
 
         Raises:
-            CheckpointError: it is no saved stage, is incomplete, of another class, or of a newer version.
+            CheckpointError: it holds nothing that was saved, is incomplete, of another class, or of a newer
+                version.
         """
-        stage = load_stage(Path(path))
-        if not isinstance(stage, self._class):
+        wanted, directory = self.cls, Path(path)
+        if wanted is None:
+            raise NotImplementedError(f"{type(self).__name__} defines no load(path)")
+            metadata = read_metadata(directory)
+        # The class in hand need not be found by its name.
+        same = metadata.class_name == spark_class_name(wanted)
+        found = wanted if same else _class_of(directory, metadata)
+        if not issubclass(found, wanted):
             raise CheckpointError(
-                f"{path} holds a {type(stage).__name__}, not a {self._class.__name__}: "
-                f"load it with {type(stage).__name__}.load"
+                f"{path} holds a {found.__name__}, not a {wanted.__name__}: "
+                f"load it with {found.__name__}.load"
             )
-        return stage
+        return _read(found, directory, metadata) if found is wanted else _read_by_its_reader(found, directory)
+
+
+def load_saved(path: str | os.PathLike[str]) -> Saveable:
+    """The stage that was saved at a path, whatever its class."""
+    directory = Path(path)
+    return load_stage(directory)
 
 
 def load_stage(directory: Path) -> Saveable:
-    """The stage that lies in a directory, whatever its class."""
-    metadata = read_metadata(directory)
+    """The stage that lies in a directory, such as one in that of a pipeline."""
+    found = _class_of(directory, read_metadata(directory))
+    if not issubclass(found, Saveable):
+        raise CheckpointError(f"{directory} holds a {found.__name__}, which is not a stage")
+    return _read_by_its_reader(found, directory)
+
+
+def write_stage(stage: Saveable, directory: Path) -> None:
+    """Save a stage that is part of another, in a directory that is made for it."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    stage.write().saveImpl(str(directory))
+
+
+def write_params(
+    instance: Params, directory: Path, *, read_by_default: bool | None = None, **other: Any
+) -> None:
+    """Write the metadata of a component.
+
+    Args:
+        instance: the component.
+        directory: where `metadata/` is made.
+        read_by_default: whether loading begins with its class without arguments; `None` finds out.
+        other: more fields of `Metadata`.
+
+    Raises:
+        CheckpointError: it could not be loaded again.
+    """
+    cls = type(instance)
+    class_name = name_to_save(cls)
+    if read_by_default is None:
+        read_by_default = not issubclass(cls, Saveable) or _is_read_by_params(cls)
+    if read_by_default:
+        try:
+            inspect.signature(cls).bind()
+        except TypeError as error:
+            raise CheckpointError(
+                f"{instance.uid} cannot be saved, since {cls.__name__}() is how loading begins, and its "
+                f"constructor needs arguments ({error}): give them defaults, and make them params"
+            ) from error
+    fields: dict[str, Any] = {
+        "class_name": class_name,
+        "uid": instance.uid,
+        "paramMap": dict(instance._paramMap),
+        "defaultParamMap": dict(instance._defaultParamMap),
+    }
+    write_metadata(directory, Metadata(**(fields | other)))
+
+
+def _is_read_by_params(cls: type[Saveable]) -> bool:
+    """Whether `_read_from` is that of all stages, and makes one without arguments."""
+    own, common = cast(Any, cls._read_from), cast(Any, Saveable._read_from)
+    return cls._saved is None and own.__func__ is common.__func__
+
+
+def _class_of(directory: Path, metadata: Metadata) -> type[Params]:
+    """The class that the metadata name; nothing is imported for it."""
     try:
         cls = fireside_class(metadata.class_name)
     except ValueError as error:
         raise CheckpointError(f"{directory} cannot be loaded: {error}") from error
-    if not issubclass(cls, Saveable):
+    if not issubclass(cls, Params):
         raise CheckpointError(f"{directory} names {metadata.class_name}, which is not a stage")
+    return cls
+
+
+def _read_by_its_reader(cls: type[P], directory: Path) -> P:
+    """What lies in a directory, read by the reader that its class has for itself."""
+    reader: Any = getattr(cls, "read", lambda: MLReader(cls))()
+    if type(reader).load is MLReader.load:
+        return _read(cls, directory, read_metadata(directory))
+    made: P = reader.load(str(directory))
+    return made
+
+
+def _read(cls: type[P], directory: Path, metadata: Metadata) -> P:
     try:
-        return cls._read_from(directory, metadata)
+        if issubclass(cls, Saveable):
+            return cls._read_from(directory, metadata)
+        made = cls()
+        metadata.restore(made, path=directory / "metadata")
+        return made
     except CheckpointError:
         raise
     except (FiresideError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

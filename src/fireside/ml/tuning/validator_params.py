@@ -13,10 +13,9 @@ from fireside.ml.base import Estimator, Model
 from fireside.ml.evaluation.evaluator import Evaluator
 from fireside.ml.param import Getter, Param, ParamMap, Params, param
 from fireside.ml.param.shared import HasSeed
-from fireside.ml.persistence.metadata import Metadata, from_json, to_json, write_metadata
-from fireside.ml.persistence.saving import Saveable, load_stage
+from fireside.ml.persistence.metadata import Metadata, from_json, to_json
+from fireside.ml.persistence.saving import Saveable, load_stage, write_params, write_stage
 from fireside.ml.row_function import RowFunction
-from fireside.ml.spark_name import spark_class_name
 
 __all__ = ["ValidatedModel", "ValidatorParams", "read_metrics"]
 
@@ -70,14 +69,7 @@ class ValidatorParams(HasSeed, Saveable):
         values = {n: v for n, v in self._paramMap.items() if n not in ("estimator", "evaluator")}
         maps = values.get("estimatorParamMaps", [])
         values["estimatorParamMaps"] = [_write_map(self, values, directory) for values in maps]
-        metadata = Metadata(
-            class_name=spark_class_name(type(self)),
-            uid=self.uid,
-            paramMap=values,
-            defaultParamMap=dict(self._defaultParamMap),
-            extra=extra,
-        )
-        write_metadata(directory, metadata)
+        write_params(self, directory, paramMap=values, extra=extra)
         write_part(self, self.getEstimator(), directory / "estimator")
         write_part(self, self.getEvaluator(), directory / "evaluator")
 
@@ -174,8 +166,7 @@ def write_part(whole: Saveable, part: Any, directory: Path) -> None:
     """
     if not isinstance(part, Saveable):
         raise CheckpointError(f"{whole.uid} cannot be saved: {part!r} is not a stage")
-    directory.mkdir(parents=True)
-    part._write_to(directory)
+    write_stage(part, directory)
 
 
 def nested_stages(stage: Any) -> list[Params]:
