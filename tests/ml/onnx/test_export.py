@@ -22,6 +22,7 @@ from fireside.ml.feature import (
     OneHotEncoder,
     PolynomialExpansion,
     RegexTokenizer,
+    RFormula,
     StandardScaler,
     StopWordsRemover,
     StringIndexer,
@@ -45,6 +46,11 @@ SKIPS_ROWS = {
 WORDS = {Tokenizer, RegexTokenizer, StopWordsRemover, CountVectorizerModel}
 # Here null goes elsewhere than NaN, which it is in a tensor.
 NULL_IS_NOT_NAN = {"Bucketizer keep"}
+# Where NaN is not what is missing, null, which is NaN in a tensor, is filled in all the same.
+NAN_IS_NOT_MISSING = {"Imputer mode"}
+# Sums of infinities are infinite or NaN by the order in which they are made.
+ADDS_INFINITIES = {"DCT", "DCT inverse"}
+EXTREMES = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e300, -1e300, 1e-320]
 
 
 def models() -> dict[str, Any]:
@@ -60,7 +66,10 @@ MODELS = models()
 
 
 def run(path: Any, table: pa.Table) -> dict[str, Any]:
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return run_session(onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]), table)
+
+
+def run_session(session: Any, table: pa.Table) -> dict[str, Any]:
     feeds = {one.name: tensor_of(table[one.name]) for one in session.get_inputs()}
     names = [one.name for one in session.get_outputs()]
     return dict(zip(names, session.run(names, feeds), strict=True))
@@ -90,6 +99,22 @@ def shuffled_entries(table: pa.Table, rows: int) -> pa.Table:
         else:
             columns.append(values.take(pa.array(rng.integers(0, len(values), rows))))
     return pa.Table.from_arrays(columns, schema=table.schema)
+
+
+def with_extremes(row: pa.Table, rng: np.random.Generator) -> pa.Table:
+    """A row with some of its floats, and of the entries of its vectors, replaced by extreme ones."""
+    columns = []
+    for column in row.columns:
+        value = column.combine_chunks()
+        if is_vector_type(value.type):
+            dense = VectorBlock.from_arrow(value).to_dense().copy()
+            is_extreme = rng.random(dense.shape) < 0.3
+            dense[is_extreme] = rng.choice(EXTREMES, is_extreme.sum())
+            value = VectorBlock.from_dense(dense).to_arrow()
+        elif pa.types.is_floating(value.type) and rng.random() < 0.4:
+            value = pa.array([rng.choice(EXTREMES)]).cast(value.type)
+        columns.append(value)
+    return pa.Table.from_arrays(columns, schema=row.schema)
 
 
 def tensor_of(column: pa.ChunkedArray) -> Any:
@@ -144,6 +169,62 @@ def test_onnxruntime_gives_what_transform_gives(name, tmp_path):
         assert set(expected.column_names) - set(rows.column_names) - set(found) <= {"label"}
         for column in set(found) & set(expected.column_names):
             assert_same(found[column], expected_of(expected[column]))
+
+
+@pytest.mark.parametrize("name", sorted(set(MODELS) - SKIPS_ROWS - NAN_IS_NOT_MISSING - ADDS_INFINITIES))
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered:RuntimeWarning")
+def test_a_row_that_transform_does_not_refuse_has_the_same_result_whatever_its_numbers(name, tmp_path):
+    model, table = MODELS[name], open_frame(CASES[name].frame).to_table()
+    table = sized(table.filter(has_counterpart(table, null_is_nan=False)))
+    export(model, tmp_path / "model.onnx", schema=table.schema)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    rng, drawn = np.random.default_rng(5), shuffled_entries(table, 40)
+    for row in range(40):
+        extreme = with_extremes(drawn.slice(row, 1), rng)
+        try:
+            expected = open_frame(model.transform(extreme)).to_table()
+        except FiresideError:
+            continue
+        found = run_session(session, extreme)
+        for column in set(found) & set(expected.column_names):
+            assert_same(found[column], expected_of(expected[column]))
+
+
+def test_nan_was_not_seen_by_an_encoder_that_keeps_the_unseen(tmp_path):
+    encoder = OneHotEncoder(inputCol="i", outputCol="v", handleInvalid="keep", dropLast=False)
+    model = encoder.fit({"i": [0.0, 1.0, 2.0]})
+    rows = pa.table({"i": [np.nan, -0.5, 1.0, 3.0, np.inf]})
+    export(model, tmp_path / "model.onnx")
+    found = run(tmp_path / "model.onnx", rows)["v"]
+    np.testing.assert_array_equal(found, np.eye(4)[[3, 3, 1, 3, 3]])
+    np.testing.assert_array_equal(found, expected_of(model.transform(rows)["v"]))
+
+
+@pytest.mark.parametrize("x", [np.nan, np.inf, 0.0, 2.0])
+def test_a_category_that_a_row_has_not_makes_zeros_of_any_number(x, tmp_path):
+    train = pa.table({"label": [0.0, 1.0, 0.0], "x": [1.0, 2.0, 3.0], "s": ["a", "b", "c"]})
+    model = RFormula(formula="label ~ x + s + x:s", handleInvalid="keep").fit(train)
+    rows = pa.table({"x": [x], "s": ["b"]})
+    export(model, tmp_path / "model.onnx", schema=rows.schema)
+    found = run(tmp_path / "model.onnx", rows)["features"]
+    np.testing.assert_array_equal(found, [[x, 0, 1, 0, 0, x, 0, 0]])
+    np.testing.assert_array_equal(found, expected_of(model.transform(rows)["features"]))
+
+
+def test_a_product_that_is_zero_stays_zero(tmp_path):
+    stage = PolynomialExpansion(degree=3, inputCol="v", outputCol="out")
+    rows = sized(pa.table({"v": VectorBlock.from_dense(np.array([[-np.inf, np.inf, 0.0]])).to_arrow()}))
+    export(stage, tmp_path / "model.onnx", schema=rows.schema)
+    expected = expected_of(stage.transform(rows)["out"])
+    np.testing.assert_array_equal(run(tmp_path / "model.onnx", rows)["out"], expected)
+    assert not np.isnan(expected).any()
+
+
+def test_nothing_is_not_exported(tmp_path):
+    empty = PipelineModel([])
+    with pytest.raises(InputError, match=f"{empty.uid} cannot be exported: no columns go in or come out"):
+        export(empty, tmp_path / "model.onnx", schema=pa.schema([("x", pa.float64())]))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", sorted(set(CASES) - set(MODELS)))

@@ -25,7 +25,7 @@ __all__ = [
 
 
 def polynomial_expansion(graph: Graph, stage: PolynomialExpansion, schema: pa.Schema) -> None:
-    """Level by level: each product is one of the level before times one more entry."""
+    """Level by level: each product is one of the level before times one more entry, and 0 once it is 0."""
     from fireside.ml.feature.monomials import monomials
 
     column = stage.getInputCol()
@@ -37,7 +37,8 @@ def polynomial_expansion(graph: Graph, stage: PolynomialExpansion, schema: pa.Sc
         products = take(graph, x, order.factors[here])
         if level:
             parents = take(graph, levels[-1], place_in_level[order.parents[here]])
-            products = graph.node("Mul", parents, products)
+            ended = graph.test("Equal", parents, graph.row([0.0]))
+            products = graph.where(ended, graph.row([0.0]), graph.node("Mul", parents, products))
         place_in_level[here] = np.arange(len(here))
         levels.append(products)
         places.append(here)
@@ -46,17 +47,26 @@ def polynomial_expansion(graph: Graph, stage: PolynomialExpansion, schema: pa.Sc
 
 
 def interaction(graph: Graph, stage: Interaction, schema: pa.Schema) -> None:
-    """Categories one-hot encoded; then each entry of a column times each of the next."""
+    """Categories one-hot encoded; then each entry of a column times each of the next.
+
+    A category that a row has not makes zeros, whatever it is multiplied by: NaN and infinity too.
+    """
     product: Tensor | None = None
+    there: Tensor | None = None
     size = 1
     for column in reversed(stage.getInputCols()):
         counts = [feature["values"] for feature in column_features(stage, schema, column)]
         encoded = one_hot(graph, graph.numbers(column), counts)
-        width = sum(max(1, count) for count in counts)
-        if product is not None:
-            left = take(graph, encoded, np.repeat(np.arange(width), size))
-            encoded = graph.node("Mul", take(graph, product, np.tile(np.arange(size), width)), left)
-        product, size = encoded, width * size
+        is_number = np.repeat(np.array(counts) == 0, np.maximum(counts, 1))
+        is_one = graph.test("Equal", encoded, graph.row([1.0]))
+        is_there = graph.test("Or", is_one, graph.constant(is_number.reshape(1, -1), bool))
+        width = len(is_number)
+        if product is not None and there is not None:
+            left, right = np.repeat(np.arange(width), size), np.tile(np.arange(size), width)
+            is_there = graph.test("And", take(graph, is_there, left), take(graph, there, right))
+            encoded = graph.node("Mul", take(graph, product, right), take(graph, encoded, left))
+            encoded = graph.where(is_there, encoded, graph.row([0.0]))
+        product, there, size = encoded, is_there, width * size
     assert product is not None
     graph.write(stage.getOutputCol(), product)
 

@@ -118,11 +118,13 @@ def one_hot_encoder(graph: Graph, stage: OneHotEncoderModel, schema: pa.Schema) 
     """1 at the place of the category."""
     keeps, drops = stage.getHandleInvalid() == "keep", stage.getDropLast()
     for source, target, size in stage._columns():
-        index = graph.node("Floor", graph.numbers(source))
+        x = graph.numbers(source)
+        index = graph.node("Floor", x)
         if keeps:
-            is_low = graph.test("Less", index, graph.row([0.0]))
-            is_high = graph.test("GreaterOrEqual", index, graph.row([size]))
-            index = graph.where(graph.test("Or", is_low, is_high), graph.row([size]), index)
+            # Of NaN neither holds, so that it was not seen.
+            is_not_low = graph.test("GreaterOrEqual", x, graph.row([0.0]))
+            is_seen = graph.test("And", is_not_low, graph.test("Less", x, graph.row([size])))
+            index = graph.where(is_seen, index, graph.row([size]))
         places = graph.row(np.arange(max(size + keeps - drops, 0)))
         graph.write(target, graph.cast(graph.test("Equal", index, places), "DOUBLE"))
 

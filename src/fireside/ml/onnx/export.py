@@ -129,7 +129,7 @@ def export(
         outputs: the columns that the graph makes; `None` takes those that no stage reads.
 
     Raises:
-        InputError: a stage that ONNX cannot express; the message names it.
+        InputError: a stage that ONNX cannot express, which the message names; or there are no stages.
         SchemaError: the schema lacks a column, or there is no such output.
         MissingExtraError: the extra `onnx` is not installed.
 
@@ -160,6 +160,10 @@ def export(
     if not names and graph.words:
         raise inexpressible(
             stages[-1], "it makes lists of strings, which no tensor holds", "export it with what counts them"
+        )
+    if not names and not graph.columns:
+        raise InputError(
+            f"{model.uid} cannot be exported: no columns go in or come out; export a model that has stages"
         )
     write_bytes(Path(path), graph.model(names or list(graph.columns)).SerializeToString())
 

@@ -154,6 +154,8 @@ def norm(graph: Graph, x: Tensor, p: float) -> Tensor:
         return graph.node("Sqrt", graph.over_entries("ReduceSumSquare", x))
     magnitude = graph.node("Abs", x)
     if np.isinf(p):
+        # ONNX does not say what a maximum makes of NaN; here it passes over it.
+        magnitude = graph.where(graph.test("IsNaN", x), graph.row([0.0]), magnitude)
         return graph.over_entries("ReduceMax", magnitude)
     powers = magnitude if p == 1 else graph.node("Pow", magnitude, graph.row([p]))
     total = graph.over_entries("ReduceSum", powers)
