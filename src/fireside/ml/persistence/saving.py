@@ -2,15 +2,14 @@
 
 import inspect
 import os
-import secrets
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
-from fireside.core.atomic import disk_full_is_clear, sync_directory
+from fireside.core.atomic_directory import finish_replacement, writing_directory
 from fireside.core.errors import CheckpointError, CorruptFileError, FiresideError, InputError
 from fireside.ml.param.params import Params
+from fireside.ml.persistence.local_path import local_path
 from fireside.ml.persistence.metadata import Metadata, read_metadata, write_metadata
 from fireside.ml.persistence.saved_columns import SavedColumns
 from fireside.ml.spark_name import fireside_class, name_to_save, spark_class_name
@@ -111,7 +110,7 @@ class BaseReadWrite:
 
 
 class MLWriter(BaseReadWrite):
-    """Writes one component; the directory is whole or absent.
+    """Writes one component; the directory is whole or absent, except at a mount point.
 
     A writer of a user's own defines `saveImpl`, as in pyspark.
 
@@ -140,22 +139,19 @@ class MLWriter(BaseReadWrite):
         """Write to a directory.
 
         Raises:
+            InputError: the path is a URI of another scheme than `file`.
             CheckpointError: something lies there, and `overwrite()` was not called.
             DiskFullError: there is no room.
         """
-        target = Path(path)
-        if target.exists() and not self.shouldOverwrite:
+        target = local_path(path)
+        finish_replacement(target)
+        if os.path.lexists(target) and not self.shouldOverwrite:
             raise CheckpointError(
                 f"{target} exists: choose another path, or replace it with write().overwrite().save(path)"
             )
-        temporary = target.parent / f".{target.name}.writing-{secrets.token_hex(4)}"
-        with disk_full_is_clear(target):
-            try:
-                self.saveImpl(str(temporary))
-                _put_in_place(temporary, target)
-            except BaseException:
-                shutil.rmtree(temporary, ignore_errors=True)
-                raise
+        with writing_directory(target) as directory:
+            directory.rmdir()
+            self.saveImpl(str(directory))
 
     def saveImpl(self, path: str) -> None:
         """Make a directory at a path where nothing lies, and fill it."""
@@ -185,13 +181,15 @@ class MLReader(BaseReadWrite, Generic[P]):
         """Read a directory.
 
         Raises:
+            InputError: the path is a URI of another scheme than `file`.
             CheckpointError: it holds nothing that was saved, is incomplete, of another class, or of a newer
                 version.
         """
-        wanted, directory = self.cls, Path(path)
+        wanted, directory = self.cls, local_path(path)
         if wanted is None:
             raise NotImplementedError(f"{type(self).__name__} defines no load(path)")
-            metadata = read_metadata(directory)
+        finish_replacement(directory)
+        metadata = read_metadata(directory)
         # The class in hand need not be found by its name.
         same = metadata.class_name == spark_class_name(wanted)
         found = wanted if same else _class_of(directory, metadata)
@@ -205,7 +203,8 @@ class MLReader(BaseReadWrite, Generic[P]):
 
 def load_saved(path: str | os.PathLike[str]) -> Saveable:
     """The stage that was saved at a path, whatever its class."""
-    directory = Path(path)
+    directory = local_path(path)
+    finish_replacement(directory)
     return load_stage(directory)
 
 
@@ -297,17 +296,3 @@ def _read(cls: type[P], directory: Path, metadata: Metadata) -> P:
         raise CorruptFileError(
             f"{directory} holds a {cls.__name__} that cannot be used ({error}): save it again"
         ) from error
-
-
-def _put_in_place(temporary: Path, target: Path) -> None:
-    """Rename; what was there is moved aside first and deleted last."""
-    sync_directory(temporary)
-    aside = target.parent / f".{target.name}.old-{secrets.token_hex(4)}"
-    if target.exists():
-        os.rename(target, aside)
-    os.rename(temporary, target)
-    sync_directory(target.parent)
-    if aside.is_dir():
-        shutil.rmtree(aside, ignore_errors=True)
-    else:
-        aside.unlink(missing_ok=True)
