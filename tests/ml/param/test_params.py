@@ -6,7 +6,7 @@ import pytest
 
 from fireside.core.errors import InputError
 from fireside.ml.clustering import KMeans
-from fireside.ml.feature import HashingTF, Normalizer, StringIndexer, Tokenizer
+from fireside.ml.feature import Binarizer, HashingTF, Normalizer, StringIndexer, Tokenizer, VectorSlicer
 from fireside.ml.linalg import DenseVector, Matrices
 from fireside.ml.param import Param, Params, ParamTypeError, TypeConverters
 from fireside.ml.spark_name import default_seed
@@ -134,3 +134,38 @@ def test_converters_take_what_pyspark_takes():
 def test_the_default_seed_is_the_hash_java_has_for_the_class_name():
     # "org.apache.spark.ml.clustering.KMeans".hashCode in Java.
     assert default_seed(KMeans) == -1689246527
+
+
+def test_a_param_of_a_stage_travels_with_its_check_and_its_default():
+    stage = KMeans()
+    for param in stage.params:
+        again = pickle.loads(pickle.dumps(param))
+        assert again == param
+        assert (again.doc, again.default, again.typeConverter) == (
+            param.doc,
+            param.default,
+            param.typeConverter,
+        )
+        assert again.check is param.check
+    with pytest.raises(InputError, match="param k must be > 1, got 1"):
+        pickle.loads(pickle.dumps(stage.k)).convert(1, stage="here")
+    free = pickle.loads(pickle.dumps(Param("someone", "n", "a number", TypeConverters.toInt)))
+    assert (str(free), free.convert(3.0, stage="here")) == ("someone__n", 3)
+
+
+def test_integers_are_those_of_java_and_seeds_are_long():
+    assert HashingTF(numFeatures=2**31 - 1).getNumFeatures() == 2**31 - 1
+    assert KMeans(seed=-(2**63)).getSeed() == -(2**63)
+    with pytest.raises(
+        ParamTypeError, match=r"numFeatures cannot be set: 2147483648 is not an integer from -2\^31"
+    ):
+        HashingTF(numFeatures=2**31)
+    with pytest.raises(
+        ParamTypeError, match=r"seed cannot be set: .* is not an integer from -2\^63 to 2\^63 - 1"
+    ):
+        KMeans(seed=2**63)
+    with pytest.raises(ParamTypeError, match=r"indices cannot be set: .*2\^31"):
+        VectorSlicer(indices=[0, 2**31])
+    for stage, values in ((HashingTF, {"numFeatures": 10**5000}), (Binarizer, {"threshold": 10**5000})):
+        with pytest.raises(ParamTypeError, match=r"of 16610 bits is"):
+            stage(**values)

@@ -46,7 +46,7 @@ class Param(Generic[T]):
         check: what values are allowed, where not all are.
     """
 
-    __slots__ = ("check", "default", "doc", "name", "parent", "typeConverter")
+    __slots__ = ("check", "declared", "default", "doc", "name", "parent", "typeConverter")
 
     def __init__(
         self,
@@ -64,8 +64,10 @@ class Param(Generic[T]):
         self.typeConverter = (lambda value: value) if typeConverter is None else typeConverter
         self.default = default
         self.check = check
+        self.declared: tuple[type, str] | None = None
 
     def __set_name__(self, owner: type, name: str) -> None:
+        self.declared = (owner, name)
         if not self.name:
             self.name = name
 
@@ -86,7 +88,9 @@ class Param(Generic[T]):
 
     def bound_to(self, uid: str) -> "Param[T]":
         """The same param, as one stage's."""
-        return Param(uid, self.name, self.doc, self.typeConverter, default=self.default, check=self.check)
+        bound = Param(uid, self.name, self.doc, self.typeConverter, default=self.default, check=self.check)
+        bound.declared = self.declared
+        return bound
 
     def with_default(self, value: T) -> "Param[T]":
         """The same param with another default, for a class that inherits it."""
@@ -108,6 +112,12 @@ class Param(Generic[T]):
             raise InputError(f"{stage}: param {self.name} must be {self.check.text}, got {value!r}")
         return converted
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # A stage's param is pickled as where it is declared: its check and its default are functions.
+        if self.parent == UNBOUND or self.declared is None:
+            return super().__reduce_ex__(protocol)
+        return _declared_param, (*self.declared, self.parent)
+
     def __str__(self) -> str:
         return f"{self.parent}__{self.name}"
 
@@ -119,6 +129,11 @@ class Param(Generic[T]):
 
     def __hash__(self) -> int:
         return hash((self.parent, self.name))
+
+
+def _declared_param(owner: type, attribute: str, uid: str) -> Param[Any]:
+    declared: Param[Any] = vars(owner)[attribute]
+    return declared.bound_to(uid)
 
 
 _NO_DEFAULT: Any = object()

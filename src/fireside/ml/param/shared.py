@@ -144,7 +144,7 @@ class HasSeed(Params):
     """Draws random numbers."""
 
     seed: Param[int] = param(
-        TypeConverters.toInt,
+        TypeConverters.toLong,
         "where the random numbers start; equal seeds give equal results",
         default_of=lambda stage: default_seed(type(stage)),
     )

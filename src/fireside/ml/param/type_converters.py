@@ -76,17 +76,23 @@ class TypeConverters:
     def toFloat(value: Any) -> float:
         """A float."""
         if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
-            return float(value)
+            try:
+                return float(value)
+            except OverflowError as error:
+                raise TypeError(
+                    f"an integer of {int(value).bit_length()} bits is too large for a float"
+                ) from error
         raise TypeError(f"{value!r} is not a number")
 
     @staticmethod
     def toInt(value: Any) -> int:
-        """An integer."""
-        if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
-            return int(value)
-        if isinstance(value, (float, np.floating)) and float(value).is_integer():
-            return int(value)
-        raise TypeError(f"{value!r} is not an integer")
+        """An integer of 32 bits, as Spark's are."""
+        return _whole(value, bits=32)
+
+    @staticmethod
+    def toLong(value: Any) -> int:
+        """An integer of 64 bits."""
+        return _whole(value, bits=64)
 
     @staticmethod
     def toString(value: Any) -> str:
@@ -101,3 +107,15 @@ class TypeConverters:
         if isinstance(value, (bool, np.bool_)):
             return bool(value)
         raise TypeError(f"{value!r} is not a boolean")
+
+
+def _whole(value: Any, *, bits: int) -> int:
+    """An integer of so many bits, one of them for the sign."""
+    is_int = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not is_int and not (isinstance(value, (float, np.floating)) and float(value).is_integer()):
+        raise TypeError(f"{value!r} is not an integer")
+    whole = int(value)
+    if not -(1 << bits - 1) <= whole < 1 << bits - 1:
+        given = str(value) if whole.bit_length() <= 256 else f"one of {whole.bit_length()} bits"
+        raise TypeError(f"{given} is not an integer from -2^{bits - 1} to 2^{bits - 1} - 1")
+    return whole

@@ -28,7 +28,7 @@ def local_path(path: str | os.PathLike[str]) -> Path:
     rest = text[uri.end() :]
     if uri[1].lower() != "file" or re.match(r"//[^/]", rest):
         raise InputError(
-            f"{text} is not on this machine: save to and load from a local directory (a path, or a URI such as "
-            "file:///tmp/model), and copy that"
+            f"{text} is not on this machine: save to and load from a local directory (a path, or a URI "
+            "such as file:///tmp/model), and copy that"
         )
     return Path("/" + rest.lstrip("/"))
