@@ -166,3 +166,10 @@ def test_nothing_heavy_is_imported_for_arrow() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_empty_chunks_among_others_are_read():
+    letters = pa.array(list("abcdef"))
+    chunks = [letters.slice(3, 0), letters.slice(3, 1), letters.slice(4, 0), letters.slice(4, 2)]
+    table = pa.table({"x": [1.0, 2.0, 3.0], "s": pa.chunked_array(chunks)})
+    assert as_dataset(table).to_table().to_pydict() == {"x": [1.0, 2.0, 3.0], "s": ["d", "e", "f"]}

@@ -1,3 +1,5 @@
+import json
+
 import duckdb
 import numpy as np
 import pandas as pd
@@ -6,8 +8,9 @@ import pyarrow as pa
 import pytest
 
 from fireside.compute import Dataset
-from fireside.ml.feature import Normalizer, VectorAssembler
-from fireside.ml.linalg import DenseVector, SparseVector, VectorBlock
+from fireside.core.errors import InputError
+from fireside.ml.feature import Binarizer, Normalizer, VectorAssembler
+from fireside.ml.linalg import DenseVector, SparseVector, VectorBlock, Vectors
 from fireside.ml.linalg.pandas_vectors import VectorArray
 
 VECTORS = [DenseVector([3.0, 4.0]), SparseVector(2, {1: 2.0}), DenseVector([0.0, 0.0])]
@@ -89,3 +92,83 @@ def test_a_pandas_frame_of_vectors_survives_parquet(tmp_path):
     frame.to_parquet(tmp_path / "frame.parquet")
     found = normalizer().transform(tmp_path / "frame.parquet")
     assert VectorBlock.from_arrow(found.to_table()["unit"]).to_vectors() == UNIT
+
+
+def test_pandas_finds_one_vector_in_each_cell():
+    frame = pd.DataFrame({"v": VectorArray.of([*VECTORS, VECTORS[0]]), "a": [1, 2, 3, 1]})
+    assert frame["v"].to_numpy().shape == (4,)
+    assert frame["v"].astype(object).tolist() == [*VECTORS, VECTORS[0]]
+    assert frame["v"].map(len).tolist() == [len(vector) for vector in [*VECTORS, VECTORS[0]]]
+    assert [row["v"] for _, row in frame.iterrows()] == [*VECTORS, VECTORS[0]]
+    assert frame.to_dict("list")["v"] == [*VECTORS, VECTORS[0]]
+    assert list(frame["v"].unique()) == VECTORS
+    assert len(frame.drop_duplicates()) == 3
+    assert str(VECTORS[0]) in repr(frame)
+    assert len(json.loads(frame.to_json())["v"]) == 4
+    assert frame.to_csv().count("\n") == 5
+
+
+def test_vectors_of_a_pandas_column_can_be_set():
+    series = pd.Series(VectorArray.of(VECTORS))
+    series[1] = VECTORS[0]
+    assert list(series) == [VECTORS[0], VECTORS[0], VECTORS[2]]
+    series[[True, False, True]] = None
+    assert series.isna().tolist() == [True, False, True]
+    series.iloc[:2] = VectorArray.of(VECTORS[1:])
+    assert list(series)[:2] == VECTORS[1:]
+    assert list(series.where(np.array([True, False, False]))) == [VECTORS[1], None, None]
+    with pytest.raises(InputError, match="3 vectors cannot be set to 2: give one, or as many"):
+        series.array[:] = VECTORS[:2]
+
+
+def test_pandas_reads_vectors_from_parquet(tmp_path):
+    frame = pd.DataFrame({"v": VectorArray.of([*VECTORS, None])})
+    frame.to_parquet(tmp_path / "frame.parquet")
+    assert list(pd.read_parquet(tmp_path / "frame.parquet")["v"]) == [*VECTORS, None]
+
+
+def test_columns_that_no_stage_touches_keep_their_pandas_types():
+    frame = pd.DataFrame(
+        {
+            "v": VectorArray.of(VECTORS),
+            "id": pd.array([2**53 + 1, None, 3], dtype="Int64"),
+            "kind": pd.Categorical(["a", None, "b"], categories=["b", "a"], ordered=True),
+            "text": pd.array(["x", None, "y"], dtype="string"),
+            "flag": pd.array([True, None, False], dtype="boolean"),
+            "month": pd.period_range("2020-01", periods=3, freq="M"),
+        }
+    )
+    found = normalizer().transform(frame).drop(columns="unit")
+    pd.testing.assert_frame_equal(found, frame)
+
+
+def test_columns_that_no_stage_touches_keep_their_polars_types():
+    kinds = {"kind": pl.Categorical, "rank": pl.Enum(["low", "high"]), "small": pl.UInt8}
+    frame = pl.DataFrame(
+        {"x": [1.0, 2.0], "kind": ["a", "b"], "rank": ["low", "high"], "small": [1, 2]},
+        schema_overrides=kinds,
+    )
+    found = Binarizer(inputCol="x", outputCol="o").transform(frame)
+    assert found.drop("o").equals(frame)
+    assert found.drop("o").schema == frame.schema
+
+
+def test_an_iterator_is_a_column():
+    stage = Binarizer(inputCol="x", outputCol="o", threshold=1.5)
+    assert stage.transform({"x": iter([1.0, 2.0, 3.0])}) == {"x": [1.0, 2.0, 3.0], "o": [0.0, 1.0, 1.0]}
+
+
+def test_what_is_missing_among_vectors_of_pandas_is_null():
+    for missing in (None, float("nan"), pd.NA):
+        frame = pd.DataFrame({0: pd.Series([missing, VECTORS[0]], dtype=object)})
+        with pytest.raises(InputError, match="column '0' has a null vector in row 0"):
+            Normalizer(inputCol="0", outputCol="unit").transform(frame)
+
+
+def test_vectors_of_pyspark_are_vectors():
+    linalg = pytest.importorskip("pyspark.ml.linalg")
+    theirs = [linalg.Vectors.dense(3, 4), linalg.Vectors.sparse(2, {1: 2.0})]
+    stage = Normalizer(inputCol="v", outputCol="o")
+    expected = [Vectors.dense(0.6, 0.8), Vectors.sparse(2, {1: 1.0})]
+    assert stage.transform({"v": theirs})["o"] == expected
+    assert list(stage.transform(pd.DataFrame({"v": theirs}))["o"]) == expected

@@ -120,6 +120,9 @@ class TableDataset(Dataset):
         if batch_rows < 1:
             raise InputError(f"batch_rows must be at least 1, got {batch_rows}")
         schema = plain_schema(table.schema)
+        # pyarrow (26.0.1) slices beyond a buffer where columns have other chunks, some of them empty.
+        if any(len(chunk) == 0 for column in table.columns for chunk in column.chunks):
+            table = table.combine_chunks()
         # Many tiny chunks (appended frames) would make many tiny batches; one copy is cheaper.
         if any(column.num_chunks > 2 + 16 * table.num_rows // batch_rows for column in table.columns):
             table = table.combine_chunks()

@@ -89,9 +89,9 @@ def like(dataset: Dataset, original: Any) -> Any:
         return to_frame(dataset, original)
     table = dataset.to_table()
     if _comes_from(original, "pandas"):
-        return table.to_pandas()
+        return _to_pandas(table, original)
     if _comes_from(original, "polars"):
-        return importlib.import_module("polars").from_arrow(table)
+        return _to_polars(table, original)
     if _comes_from(original, "duckdb") and hasattr(original, "query"):
         return _to_duckdb(original, table)
     if isinstance(original, pa.RecordBatch):
@@ -106,8 +106,47 @@ def like(dataset: Dataset, original: Any) -> Any:
     return table
 
 
+def _to_pandas(table: pa.Table, original: Any) -> Any:
+    """A pandas frame whose columns have the types that those of the same names have in another.
+
+    So an `Int64`, a category or a string column comes out as it went in. What cannot be of that type has the
+    one that pandas gives it.
+    """
+    frame = table.to_pandas()
+    types = {str(name): kind for name, kind in getattr(original, "dtypes", {}).items()}
+    for name in table.column_names:
+        kind = types.get(name)
+        if kind is None or frame[name].dtype == kind:
+            continue
+        try:
+            if hasattr(kind, "__from_arrow__"):
+                frame[name] = kind.__from_arrow__(table[name])
+                continue
+            made = frame[name].astype(kind)
+        except (pa.ArrowException, NotImplementedError, TypeError, ValueError):
+            continue
+        if made.isna().sum() == table[name].null_count:
+            frame[name] = made
+    return frame
+
+
+def _to_polars(table: pa.Table, original: Any) -> Any:
+    """A polars frame, with the types of another as in `_to_pandas`."""
+    polars = importlib.import_module("polars")
+    frame = polars.from_arrow(table)
+    for name, kind in getattr(original, "schema", {}).items():
+        if name in frame.columns and frame.schema[name] != kind:
+            try:
+                frame = frame.with_columns(polars.col(name).cast(kind))
+            except polars.exceptions.PolarsError:
+                continue
+    return frame
+
+
 def _to_table(source: Any) -> pa.Table:
     """An in-memory source as a table, or an error that says what the source was."""
+    if isinstance(source, pa.Table):
+        return source
     try:
         if _comes_from(source, "pandas") and hasattr(source, "columns"):
             return pa.Table.from_pandas(source, preserve_index=False)

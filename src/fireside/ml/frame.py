@@ -4,7 +4,7 @@ People put `DenseVector` and `SparseVector` objects into pandas columns and list
 objects there; between the stages there are only Arrow columns.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +12,8 @@ import pyarrow as pa
 from fireside.compute import Dataset, TableDataset, as_dataset, like
 from fireside.compute.schema import MATRIX_TYPE
 from fireside.core.errors import SchemaError
-from fireside.ml.linalg import Vector, VectorBlock, is_vector_type
+from fireside.ml.linalg import VectorBlock, is_vector_type
+from fireside.ml.linalg.spark_vector import is_vector
 from fireside.ml.linalg.vectors_in_hand import (
     arrow_from_lists,
     is_vector_list,
@@ -38,13 +39,16 @@ def open_frame(source: Any) -> Dataset:
     array([[1., 2.]])
     """
     if _is_pandas(source):
-        held = {
-            str(name): made for name, column in source.items() if (made := _pandas_column(column)) is not None
-        }
+        held = {name: made for name, column in source.items() if (made := _pandas_column(column)) is not None}
         if held:
-            source = source.assign(**held)
+            source = source.copy(deep=False)
+            for name, made in held.items():
+                source[name] = made
     elif isinstance(source, Mapping):
-        source = {name: _column(values) for name, values in source.items()}
+        source = {
+            name: _column(list(values) if isinstance(values, Iterator) else values)
+            for name, values in source.items()
+        }
     elif _is_list_of_rows(source) and source:
         source = {name: _column([row[name] for row in source]) for name in _names_of(source)}
     return as_dataset(source)
@@ -110,7 +114,7 @@ def _decoder(kind: pa.DataType) -> Callable[[pa.Array], list[Any]] | None:
 def _column(values: Any) -> Any:
     """A column of objects as Arrow's, where they are vectors or lists of them."""
     first = _first_present(values)
-    if isinstance(first, Vector):
+    if is_vector(first):
         return VectorBlock.arrow_from_vectors(values)
     return arrow_from_lists(values) if _is_vector_list(first) else values
 
@@ -118,7 +122,7 @@ def _column(values: Any) -> Any:
 def _pandas_column(values: Any) -> Any:
     """A column of vectors or lists of them in Arrow memory; `None` for any other."""
     first = _first_present(values)
-    if isinstance(first, Vector):
+    if is_vector(first):
         from fireside.ml.linalg.pandas_vectors import VectorArray
 
         return VectorArray.of(values)
@@ -135,15 +139,18 @@ def _first_present(values: Any) -> Any:
         return None
     if str(getattr(values, "dtype", "object")) != "object":
         return None
-    return next((value for value in values if value is not None and not _is_empty_list(value)), None)
+    return next((value for value in values if not _is_missing(value)), None)
 
 
-def _is_empty_list(value: Any) -> bool:
-    return isinstance(value, list) and not value
+def _is_missing(value: Any) -> bool:
+    """Whether an object says nothing of its column: null, also as pandas has it, or an empty list."""
+    if isinstance(value, float):
+        return value != value
+    return value is None or (isinstance(value, list) and not value) or type(value).__name__ == "NAType"
 
 
 def _is_vector_list(value: Any) -> bool:
-    return isinstance(value, list) and isinstance(value[0], Vector)
+    return isinstance(value, list) and is_vector(value[0])
 
 
 def _is_list_of_rows(source: Any) -> bool:

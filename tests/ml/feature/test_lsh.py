@@ -1,4 +1,5 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -145,3 +146,15 @@ def test_joins_and_neighbours_are_those_of_spark(spark, name):
     back = ours.approxSimilarityJoin(rows, rows, 2.5, "d")
     assert back.count() == len(expected)
     assert back.columns == ["datasetA", "datasetB", "d"]
+
+
+@pytest.mark.parametrize("kind", [MinHashLSH, BucketedRandomProjectionLSH])
+def test_without_rows_there_are_no_pairs_and_no_neighbours(kind):
+    some = {"v": [SparseVector(3, {0: 1.0}), SparseVector(3, {1: 1.0, 2: 1.0})]}
+    params = {"bucketLength": 1.0} if kind is BucketedRandomProjectionLSH else {}
+    model = kind(inputCol="v", outputCol="h", **params).fit(some)
+    table = pa.table({"v": VectorBlock.arrow_from_vectors(some["v"])})
+    nothing = table.slice(0, 0)
+    for one, other in ((nothing, table), (table, nothing), (nothing, nothing)):
+        assert model.approxSimilarityJoin(one, other, 1.0).num_rows == 0
+    assert model.approxNearestNeighbors(nothing, some["v"][0], 2).num_rows == 0

@@ -9,7 +9,16 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from fireside.core.errors import InputError
 from fireside.ml.attributes import vector_size_of
-from fireside.ml.feature import ElementwiseProduct, MaxAbsScaler, MinMaxScaler, RobustScaler
+from fireside.ml.feature import (
+    IDF,
+    ElementwiseProduct,
+    MaxAbsScaler,
+    MinMaxScaler,
+    Normalizer,
+    RobustScaler,
+    StandardScaler,
+    VectorIndexer,
+)
 from fireside.ml.linalg import DenseVector, SparseVector, VectorBlock
 
 INF, NAN = float("inf"), float("nan")
@@ -150,3 +159,18 @@ def test_quantiles_of_a_robust_scaler_are_in_order_and_inside():
     for wrong in (0.0, 1.0, -0.5):
         with pytest.raises(InputError, match="upper must be above 0 and below 1"):
             RobustScaler(upper=wrong)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 3000])
+def test_vectors_without_entries_are_scaled_to_such(rows):
+    block = VectorBlock.from_dense(np.zeros((rows, 0))).to_arrow()
+    for kind in (MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler, VectorIndexer, IDF):
+        found = kind(inputCol="v", outputCol="o").fit({"v": block}).transform({"v": block})["o"]
+        assert found == [DenseVector([])] * rows
+
+
+def test_the_largest_entry_passes_over_nan():
+    stage = Normalizer(inputCol="v", outputCol="o", p=float("inf"))
+    (found,) = stage.transform({"v": [DenseVector([2, 0, float("nan")])]})["o"]
+    assert found.toArray()[:2].tolist() == [1.0, 0.0]
+    assert np.isnan(found[2])

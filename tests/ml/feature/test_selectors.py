@@ -11,6 +11,9 @@ from fireside.ml import Pipeline
 from fireside.ml.attributes import entries_of
 from fireside.ml.feature import (
     ChiSqSelector,
+    Imputer,
+    OneHotEncoder,
+    QuantileDiscretizer,
     StringIndexer,
     TargetEncoder,
     TargetEncoderModel,
@@ -176,3 +179,33 @@ def test_target_means_follow_string_indices_in_a_pipeline(tmp_path):
     ]
     with pytest.raises(CheckpointError, match="holds a TargetEncoderModel"):
         VectorIndexerModel.load(tmp_path / "model")
+
+
+def test_a_minus_one_is_no_null_to_target_means():
+    rows = {"c": [0.0, None, 1.0], "y": [1.0, 1.0, 0.0]}
+    model = TargetEncoder(inputCol="c", outputCol="o", labelCol="y").fit(rows)
+    asked = pa.table({"c": pa.array([None, -1.0])})
+    with pytest.raises(InputError, match=r"the category -1, which was not seen .*row 1 of its batch"):
+        model.transform(asked)
+    model.setHandleInvalid("keep")
+    assert model.transform(asked)["o"].to_pylist() == [1.0, pytest.approx(2 / 3)]
+    assert [model.predictor()({"c": c})["o"] for c in (None, -1.0)] == [1.0, pytest.approx(2 / 3)]
+
+
+def test_labels_are_in_the_order_of_their_code_points():
+    # As Spark 4.3 has it, on whose strings of UTF-8 bytes the order rests; Java's own would be another.
+    labels = ["\U0001f600", "\uffee", "b"]
+    for order, expected in (
+        ("alphabetAsc", [2, 1, 0]),
+        ("alphabetDesc", [0, 1, 2]),
+        ("frequencyDesc", [2, 1, 0]),
+    ):
+        model = StringIndexer(inputCol="c", outputCol="o", stringOrderType=order).fit({"c": labels})
+        assert model.labels == [labels[place] for place in expected]
+
+
+@pytest.mark.parametrize("kind", [StringIndexer, OneHotEncoder, Imputer, QuantileDiscretizer])
+def test_a_column_may_be_read_twice(kind):
+    stage = kind(inputCols=["c", "c"], outputCols=["o", "p"])
+    found = stage.fit({"c": [0.0, 1.0, 1.0]}).transform({"c": [0.0, 1.0]})
+    assert found["o"] == found["p"]

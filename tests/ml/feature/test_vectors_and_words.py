@@ -26,6 +26,7 @@ from fireside.ml.feature import (
     StringIndexer,
     StringIndexerModel,
     VectorAssembler,
+    VectorSizeHint,
 )
 from fireside.ml.linalg import DenseVector, SparseVector, VectorBlock
 
@@ -246,3 +247,13 @@ def test_integers_that_float64_cannot_hold_are_rounded_as_spark_casts_them():
         DenseVector([2.0**53]),
         DenseVector([-(2.0**63)]),
     ]
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.float64()), pa.list_(pa.float64(), 2)])
+def test_null_lists_are_kept_as_nan(kind):
+    table = pa.table({"v": pa.array([None, [3.0, 4.0]], kind)})
+    sized = VectorSizeHint(inputCol="v", size=2, handleInvalid="optimistic").transform(table)
+    stage = VectorAssembler(inputCols=["v"], outputCol="o", handleInvalid="keep")
+    found = VectorBlock.from_arrow(stage.transform(sized)["o"]).to_dense()
+    assert np.isnan(found[0]).all()
+    assert found[1].tolist() == [3.0, 4.0]

@@ -77,6 +77,8 @@ class CategoryTable:
         """
         indices, unknown = np.empty(len(block.values)), np.empty(len(block.values), np.bool_)
         table = self.starts, self.bits, self.counts, self.keys, self.indices
+        if not len(block.values):
+            return indices, unknown
         if block.is_dense.all():
             _index_rows(block.values, block.size, *table, indices, unknown)
         else:

@@ -125,7 +125,9 @@ class LSHModel(RowTransform, LSHParams, Model):
         vector = VectorBlock.from_vectors([as_vector(key)])
         wanted = self._hashes(vector, f"{self.uid}: key")
         rows = np.flatnonzero((hash_array(table, self) == wanted).any(axis=1))
-        distances = self._distances(vector, self._block(table), np.zeros(len(rows), np.intp), rows)
+        distances = np.zeros(0)
+        if len(rows):
+            distances = self._distances(vector, self._block(table), np.zeros(len(rows), np.intp), rows)
         order = np.argsort(distances, kind="stable")[:numNearestNeighbors]
         nearest = table.take(pa.array(rows[order])).append_column(distCol, pa.array(distances[order]))
         return return_frame(TableDataset(nearest), dataset)
@@ -164,7 +166,7 @@ class LSHModel(RowTransform, LSHParams, Model):
 def hash_array(table: pa.Table, stage: LSHModel) -> FloatArray:
     """float64[N, T], the hash values in a transformed table."""
     vectors = table[stage.getOutputCol()].combine_chunks().flatten()
-    return VectorBlock.from_arrow(vectors).to_dense().reshape(table.num_rows, -1)
+    return VectorBlock.from_arrow(vectors).to_dense().reshape(table.num_rows, stage.getNumHashTables())
 
 
 def first_size(stage: LSHParams, dataset: Dataset) -> int:

@@ -39,12 +39,12 @@ class Normalizer(VectorTransform, Transformer):
 
 
 def row_norms(block: VectorBlock, p: float) -> npt.NDArray[np.float64]:
-    """float64[N], the p-norm of each vector."""
+    """float64[N], the p-norm of each vector; the largest entry passes over NaN, as Spark's does."""
     magnitudes = np.abs(block.values)
     rows = block.rows()
     if np.isinf(p):
         norms = np.zeros(len(block))
-        np.maximum.at(norms, rows, magnitudes)
+        np.fmax.at(norms, rows, magnitudes)
         return norms
     sums = np.bincount(rows, magnitudes**p, minlength=len(block)).astype(np.float64, copy=False)
     return np.sqrt(sums) if p == 2 else np.power(sums, 1.0 / p)

@@ -62,7 +62,7 @@ class OneHotEncoder(AppendsColumns, OneHotEncoderParams, Estimator["OneHotEncode
     def _fit(self, dataset: Dataset) -> "OneHotEncoderModel":
         sources = [source for source, _ in column_pairs(self)]
         known = {source: category_names(self, dataset.schema, source) for source in sources}
-        unknown = [source for source in sources if known[source] is None]
+        unknown = [source for source, names in known.items() if names is None]
         found = gang(dataset.select(unknown), count_categories, unknown, self)["sizes"] if unknown else []
         learnt = dict(zip(unknown, found, strict=True))
         sizes = [int(learnt[s]) if names is None else len(names) for s, names in known.items()]

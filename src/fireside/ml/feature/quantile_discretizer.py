@@ -82,7 +82,13 @@ class QuantileDiscretizer(
         shares = [[i / buckets for i in range(buckets + 1)] for buckets in self._buckets(len(sources))]
         # One query for the shares of all columns, since an answer depends on the one before it.
         together = sorted(set().union(*shares))
-        found = gang(dataset.select(sources), column_quantiles, sources, together, self.getRelativeError())
+        found = gang(
+            dataset.select(list(dict.fromkeys(sources))),
+            column_quantiles,
+            sources,
+            together,
+            self.getRelativeError(),
+        )
         splits = []
         for place, source in enumerate(sources):
             quantiles = dict(zip(together, found[str(place)], strict=True))

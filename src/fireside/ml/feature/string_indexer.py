@@ -69,7 +69,7 @@ class StringIndexer(AppendsColumns, StringIndexerParams, Estimator["StringIndexe
 
     def _fit(self, dataset: Dataset) -> "StringIndexerModel":
         sources = [source for source, _ in column_pairs(self)]
-        found = gang(dataset.select(sources), count_labels, sources)
+        found = gang(dataset.select(list(dict.fromkeys(sources))), count_labels, sources)
         order = self.getStringOrderType()
         labels = [ordered_labels(found[str(place)], order) for place in range(len(sources))]
         return StringIndexerModel(labels)._fitted_by(self)
@@ -229,8 +229,7 @@ def ordered_labels(counted: Mapping[str, Any], order: str) -> list[str]:
     ['c', 'a', 'b']
     """
     counts = dict(zip(counted["labels"], counted["counts"], strict=True))
-    # Java compares UTF-16 units, which is another order than that of code points beyond the basic plane.
-    alphabetical = sorted(counts, key=lambda label: label.encode("utf-16-be"))
+    alphabetical = sorted(counts)
     if order == "alphabetAsc":
         return alphabetical
     if order == "alphabetDesc":

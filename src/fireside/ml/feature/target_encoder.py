@@ -136,16 +136,18 @@ class TargetEncoderModel(RowTransform, TargetEncoderParams, Model):
     def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
         columns = []
         for (source, _), (categories, means, mean) in zip(self._pairs(), self._encodings(), strict=True):
-            values = category_values(batch.column(source))
+            column = batch.column(source)
+            values = category_values(column)
+            # Where it is no null, -1 is a category like others that were not seen.
+            values[(values == NULL) & column.is_valid().to_numpy(zero_copy_only=False)] = np.nan
             places = places_among(values, categories)
             seen = categories[places] == values
             if self.getHandleInvalid() == "error" and not seen.all():
                 row = int(np.argmin(seen))
-                value = values[row]
                 what = (
-                    "a null, and there was none"
-                    if value == NULL
-                    else f"the category {value:g}, which was not seen"
+                    f"the category {as_floats(column)[row]:g}, which was not seen"
+                    if column[row].is_valid
+                    else "a null, and there was none"
                 )
                 raise InputError(
                     f"{column_label(self, source)} has {what} when the model was fitted (row {row} of its "
@@ -159,13 +161,21 @@ class TargetEncoderModel(RowTransform, TargetEncoderParams, Model):
         if not all(usual_number(schema.field(source).type) for source, _ in pairs):
             return None
         columns = [
-            (source, target, dict(zip(categories.tolist(), means.tolist(), strict=True)), mean)
+            (
+                source,
+                target,
+                {
+                    None if c == NULL else c: m
+                    for c, m in zip(categories.tolist(), means.tolist(), strict=True)
+                },
+                mean,
+            )
             for (source, target), (categories, means, mean) in zip(pairs, self._encodings(), strict=True)
         ]
 
         def function(row: Row) -> Row:
             for source, target, known, mean in columns:
-                category = NULL if row[source] is None else float(row[source])
+                category = None if row[source] is None else float(row[source])
                 if category not in known and not keeps:
                     raise UnusualValue
                 row[target] = known.get(category, mean)

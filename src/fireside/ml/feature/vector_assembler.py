@@ -19,7 +19,7 @@ from fireside.ml.attributes import (
 from fireside.ml.base import Transformer
 from fireside.ml.columns import as_floats, column_label
 from fireside.ml.linalg import VectorBlock
-from fireside.ml.linalg.vector_type import is_vector_like
+from fireside.ml.linalg.vector_type import is_vector_like, is_vector_type
 from fireside.ml.param import Param, TypeConverters, accessors, param
 from fireside.ml.param.shared import HasInputCols, HasOutputCol
 from fireside.ml.param.validators import in_array
@@ -116,8 +116,9 @@ class VectorAssembler(RowTransform, HasInputCols, HasOutputCol, Transformer):
         if values.null_count:
             size = vector_size_of(batch.schema.field(column))
             assert size is not None
-            missing = pa.scalar({"type": 1, "values": [float("nan")] * size}, values.type)
-            values = values.fill_null(missing)
+            unknown: Any = [float("nan")] * size
+            missing = {"type": 1, "values": unknown} if is_vector_type(values.type) else unknown
+            values = values.fill_null(pa.scalar(missing, values.type))
         return VectorBlock.from_arrow(values, name=column_label(self, column))
 
 

@@ -25,7 +25,7 @@ def fold_rows(ufunc: np.ufunc, x_ND: FloatArray) -> FloatArray:
     """
     rows, size = x_ND.shape
     at_once = WIDTH // max(size, 1)
-    if rows < 2 * at_once or at_once < 2:
+    if not size or rows < 2 * at_once or at_once < 2:
         return ufunc.reduce(x_ND, axis=0)
     whole = rows - rows % at_once
     long = ufunc.reduce(x_ND[:whole].reshape(-1, at_once * size), axis=0).reshape(at_once, size)

@@ -4,24 +4,27 @@ Reading an element makes a `DenseVector` or `SparseVector`; nothing else does, s
 through pandas without a Python object for each.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-from pandas.api.extensions import ExtensionArray, ExtensionDtype, take
+from pandas.api.extensions import ExtensionArray, ExtensionDtype, register_extension_dtype, take
 
+from fireside.core.errors import InputError
 from fireside.ml.linalg.vector import Vector
 from fireside.ml.linalg.vector_block import VectorBlock
 from fireside.ml.linalg.vector_type import VECTOR_TYPE
+from fireside.ml.linalg.vectors_in_hand import vectors_in_hand
 
 __all__ = ["VectorArray", "VectorDtype"]
 
 
+@register_extension_dtype
 class VectorDtype(ExtensionDtype):
-    """The pandas type of `VectorArray`."""
+    """The pandas type of `VectorArray`; Parquet files that pandas wrote name it."""
 
     name = "vector"
     type = Vector
@@ -30,6 +33,10 @@ class VectorDtype(ExtensionDtype):
     @classmethod
     def construct_array_type(cls) -> Any:
         return VectorArray
+
+    def __from_arrow__(self, column: pa.Array | pa.ChunkedArray) -> "VectorArray":
+        whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        return VectorArray(whole.cast(VECTOR_TYPE))
 
 
 class VectorArray(ExtensionArray):
@@ -46,8 +53,8 @@ class VectorArray(ExtensionArray):
 
     @classmethod
     def of(cls, vectors: Iterable[Vector | None]) -> "VectorArray":
-        """From vectors in the hand."""
-        return cls(VectorBlock.arrow_from_vectors(vectors))
+        """From vectors in the hand; what pandas takes for missing is null."""
+        return cls(VectorBlock.arrow_from_vectors(None if _is_missing(value) else value for value in vectors))
 
     @classmethod
     def _from_sequence(
@@ -84,6 +91,30 @@ class VectorArray(ExtensionArray):
         chosen = np.flatnonzero(item) if item.dtype == bool else item
         return VectorArray(self._column.take(pa.array(np.arange(len(self))[chosen])))
 
+    def __iter__(self) -> Iterator[Vector | None]:
+        return iter(vectors_in_hand(self._column))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        key = pd.api.indexers.check_array_indexer(self, key)
+        single = isinstance(value, Vector) or pd.api.types.is_scalar(value)
+        given = VectorArray.of([value] if single else value)
+        rows = np.arange(len(self))
+        places = np.atleast_1d(rows[key])
+        if not single and len(given) != len(places):
+            raise InputError(f"{len(places)} vectors cannot be set to {len(given)}: give one, or as many")
+        rows[places] = len(self) + (0 if single else np.arange(len(given)))
+        self._column = pa.concat_arrays([self._column, given._column]).take(pa.array(rows))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        # Entry by entry: NumPy takes a list of vectors for rows of numbers.
+        objects = np.empty(len(self), object)
+        for place, vector in enumerate(self):
+            objects[place] = vector
+        return objects if dtype is None else objects.astype(dtype, copy=False)
+
+    def _formatter(self, boxed: bool = False) -> Callable[[Any], str]:
+        return str if boxed else repr
+
     def __eq__(self, other: object) -> Any:
         many = isinstance(other, list | ExtensionArray | np.ndarray | pd.Series)
         others: Any = other if many else [other] * len(self)
@@ -107,3 +138,7 @@ class VectorArray(ExtensionArray):
 
     def __arrow_array__(self, type: pa.DataType | None = None) -> pa.Array:
         return self._column if type in (None, VECTOR_TYPE) else self._column.cast(type)
+
+
+def _is_missing(value: Any) -> bool:
+    return bool(pd.api.types.is_scalar(value) and pd.isna(value))

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fireside.core.errors import InputError
+from fireside.ml.linalg.spark_vector import from_spark, is_spark_vector
 from fireside.ml.linalg.sparse_vector import SparseVector
 from fireside.ml.linalg.vector import FloatArray, IndexArray, Vector
 from fireside.ml.linalg.vector_type import DENSE, SPARSE, VECTOR_TYPE, is_number_list, is_vector_type
@@ -101,6 +102,8 @@ def arrow_from_vectors(vectors: Iterable[Vector | None]) -> pa.StructArray:
 
 
 def _struct(vector: Vector) -> dict[str, Any]:
+    if is_spark_vector(vector):
+        vector = from_spark(vector)
     if not isinstance(vector, Vector):
         raise InputError(f"a column of vectors holds {vector!r}: make it a vector, or None")
     indices, values = vector.active()

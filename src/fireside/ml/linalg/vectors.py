@@ -6,6 +6,7 @@ from typing import Any, overload
 import numpy as np
 
 from fireside.ml.linalg.dense_vector import DenseVector
+from fireside.ml.linalg.spark_vector import from_spark, is_spark_vector
 from fireside.ml.linalg.sparse_vector import SparseVector
 from fireside.ml.linalg.vector import FloatArray, Vector, sparse_is_smaller, vector_arrays
 
@@ -67,6 +68,8 @@ def as_vector(value: Any) -> Vector:
     """
     if isinstance(value, list | tuple | range | np.ndarray):
         return DenseVector(value)
+    if is_spark_vector(value):
+        return from_spark(value)
     return value if isinstance(value, Vector) else SparseVector(*vector_arrays(value))
 
 
