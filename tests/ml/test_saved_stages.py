@@ -27,6 +27,7 @@ from fireside.ml.feature import (
 )
 from fireside.ml.linalg import DenseVector, SparseVector
 from fireside.ml.persistence.saved_columns import SPARK_SCHEMA
+from fireside.ml.serving.description import load_any
 from tests.contracts.estimator_cases import CASES
 from tests.ml.test_against_spark import (
     assert_close,
@@ -399,3 +400,40 @@ def test_models_in_the_layout_of_spark_2_are_read_as_spark_reads_them(spark, nam
         assert (ours.docFreq, ours.numDocs) == ([int(n) for n in theirs.docFreq], theirs.numDocs)
     ours.save(tmp_path / "again")
     assert type(model).load(tmp_path / "again").transform(case.frame).equals(model.transform(case.frame))
+
+
+@pytest.mark.parametrize("prefix", ["file:", "file://", "FILE:///"])
+def test_file_uris_are_paths(tmp_path, prefix):
+    path = tmp_path / "a b%20c"
+    Tokenizer(inputCol="a").save(f"{prefix}{path}")
+    assert path.is_dir()
+    assert Tokenizer.load(f"{prefix}{path}").getInputCol() == "a"
+    assert load_any(Path(f"{prefix}{path}")).getInputCol() == "a"
+
+
+@pytest.mark.parametrize("uri", ["s3://b/m", "hdfs://n:9/m", "dbfs:/m", "gs://b/m", "file://host/m"])
+def test_what_is_not_on_this_machine_is_refused(tmp_path, monkeypatch, uri):
+    monkeypatch.chdir(tmp_path)
+    for use in (Tokenizer().save, Tokenizer().write().overwrite().save, Tokenizer.load, load_any):
+        with pytest.raises(InputError, match=f"{uri} is not on this machine: save to and load from a local"):
+            use(uri)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_replacement_that_was_interrupted_is_undone_by_whoever_comes_next(tmp_path):
+    for use in (Tokenizer.load, load_any):
+        Tokenizer(inputCol="a").write().overwrite().save(tmp_path / "stage")
+        (tmp_path / "stage").rename(tmp_path / ".stage.old")
+        assert use(tmp_path / "stage").getInputCol() == "a"
+    (tmp_path / "stage").rename(tmp_path / ".stage.old")
+    with pytest.raises(CheckpointError, match="exists: choose another path"):
+        Tokenizer().save(tmp_path / "stage")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["stage"]
+
+
+def test_a_link_to_nothing_is_there_too(tmp_path):
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(CheckpointError, match="exists: choose another path"):
+        Tokenizer().save(tmp_path / "link")
+    Tokenizer(inputCol="a").write().overwrite().save(tmp_path / "link")
+    assert Tokenizer.load(tmp_path / "link").getInputCol() == "a"
