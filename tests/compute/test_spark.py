@@ -216,3 +216,20 @@ def test_libsvm_files_are_read_as_spark_reads_them(spark: Any) -> None:
     assert ours.to_table().equals(theirs.to_table())
     found = json.loads(theirs.schema.field("features").metadata[b"SPARK::metadata::json"])
     assert str(found["numFeatures"]).encode() == ours.schema.field("features").metadata[b"numFeatures"]
+
+
+def test_names_that_differ_in_case_alone_are_refused_where_spark_does_not_see_it(spark: Any) -> None:
+    rows = spark.range(3).withColumnRenamed("id", "v")
+    schema = pa.schema([("v", pa.int64()), ("V", pa.int64())])
+
+    def twice(batch: pa.RecordBatch) -> pa.RecordBatch:
+        return pa.RecordBatch.from_arrays([batch.column(0)] * 2, schema=schema)
+
+    with pytest.raises(SchemaError, match="the columns 'v' and 'V' differ in case alone"):
+        map_batches(as_dataset(rows), twice, schema)
+    spark.conf.set("spark.sql.caseSensitive", "true")
+    try:
+        found = like(map_batches(as_dataset(rows), twice, schema), rows)
+        assert [row["V"] for row in found.collect()] == [0, 1, 2]
+    finally:
+        spark.conf.set("spark.sql.caseSensitive", "false")

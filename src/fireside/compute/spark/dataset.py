@@ -78,7 +78,21 @@ class SparkDataset(DistributedDataset):
     def map_batches(self, function: BatchFunction, schema: pa.Schema) -> "SparkDataset":
         # Named here rather than on an executor: a type that Spark lacks is the caller's error.
         spark_schema(schema)
+        self._check_case(schema.names)
         return SparkDataset(self._frame, (*self._stages, (function, schema)), origin=self._origin)
+
+    def _check_case(self, names: list[str]) -> None:
+        """Raise `SchemaError` where a new name is another's but for its case, which Spark does not see."""
+        taken = {name.lower(): name for name in self.schema.names}
+        for name in names:
+            other = taken.setdefault(name.lower(), name)
+            if other != name and name not in self.schema.names:
+                if self._frame.sparkSession.conf.get("spark.sql.caseSensitive") == "true":
+                    return
+                raise errors.SchemaError(
+                    f"the columns {other!r} and {name!r} differ in case alone, and are one to Spark: choose "
+                    "another name for the output"
+                )
 
     def gang(self, worker: Callable[..., Mapping[str, Any]], arguments: tuple[Any, ...]) -> dict[str, Any]:
         job = GangJob(
