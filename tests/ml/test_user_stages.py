@@ -1,6 +1,8 @@
 """Stages that users wrote for pyspark work here, and are saved and loaded as pyspark saves and loads them."""
 
+import copy
 import json
+import pickle
 import subprocess
 import sys
 
@@ -9,8 +11,19 @@ import pytest
 from fireside.core.errors import CheckpointError, CorruptFileError
 from fireside.ml import Pipeline, PipelineModel, Transformer
 from fireside.ml.feature import Tokenizer
+from fireside.ml.param import Param, ParamTypeError, TypeConverters, shared
+from fireside.ml.tuning import ParamGridBuilder
 from fireside.ml.util import DefaultParamsReader, DefaultParamsWriter, MLReadable, MLWritable, MLWriter
-from tests.ml.user_stages import MeanShift, MeanShiftModel, MixinsFirst, NeedsWord, Outer, Settings, Shout
+from tests.ml.user_stages import (
+    MeanShift,
+    MeanShiftModel,
+    MixinsFirst,
+    NeedsWord,
+    OldStyle,
+    Outer,
+    Settings,
+    Shout,
+)
 
 ROWS = {"text": ["a", "b c"], "x": [1.0, 3.0]}
 
@@ -46,6 +59,59 @@ def test_a_user_s_stage_comes_back_alone_and_in_pipelines(tmp_path):
     assert type(loaded.stages[2].stages[0]) is MeanShiftModel
     MixinsFirst(inputCol="x").save(tmp_path / "first")
     assert MixinsFirst.load(tmp_path / "first").getInputCol() == "x"
+
+
+def test_params_may_be_declared_on_the_instance(tmp_path):
+    stage, other = OldStyle(inputCol="x", amount=2), OldStyle(inputCol="x")
+    assert stage.transform(ROWS)["x"] == [3.0, 5.0]
+    assert other.transform(ROWS, {other.amount: 4})["x"] == [5.0, 7.0]
+    assert [param.name for param in stage.params] == ["amount", "inputCol", "note"]
+    assert stage.explainParam(stage.amount) == "amount: what to add (default: 1.0, current: 2.0)"
+    assert not hasattr(OldStyle, "amount")
+    with pytest.raises(ParamTypeError, match="'much' is not a number"):
+        stage._set(amount="much")
+    with pytest.raises(ParamTypeError, match="does not belong to"):
+        stage.set(other.amount, 3)
+    for twin in (stage.copy(), copy.deepcopy(stage), pickle.loads(pickle.dumps(stage))):
+        assert (twin.uid, twin.getOrDefault(twin.amount)) == (stage.uid, 2.0)
+    stage.save(tmp_path / "stage")
+    loaded = OldStyle.load(tmp_path / "stage")
+    assert loaded.amount == stage.amount
+    assert loaded.getOrDefault(loaded.amount) == 2.0
+    grid = ParamGridBuilder().addGrid(stage.amount, [1.0, 2.0]).build()
+    assert [model.transform(ROWS)["x"][0] for model in Pipeline(stages=[stage]).fit(ROWS, grid)] == [2.0, 3.0]
+
+
+def test_a_param_that_is_declared_wrongly_says_how_it_is_declared():
+    class TooEarly(Transformer):
+        def __init__(self):
+            self.amount = Param(self, "amount", "")
+
+        def _transform(self, dataset):
+            return dataset
+
+    with pytest.raises(ParamTypeError, match=r"'amount' has no uid: call super\(\).__init__\(\) before"):
+        TooEarly()
+    stage = OldStyle()
+    with pytest.raises(ParamTypeError, match=r"write self.b = Param\(self, 'b', doc, converter\)"):
+        stage.b = Param(stage, "a", "")
+
+
+def test_every_shared_param_of_pyspark_is_there_with_its_default_and_getter():
+    theirs = pytest.importorskip("pyspark.ml.param.shared")
+    names = [name for name in vars(theirs) if name.startswith("Has")]
+    assert len(names) > 38
+    for name in names:
+        ours, wanted = getattr(shared, name)(), getattr(theirs, name)()
+        (param,) = wanted.params
+        assert ours.hasDefault(param.name) == wanted.hasDefault(param), name
+        getter = f"get{param.name[0].upper()}{param.name[1:]}"
+        if wanted.hasDefault(param) and param.name not in ("seed", "outputCol"):
+            assert getattr(ours, getter)() == getattr(wanted, getter)()
+        # Of Java's types: a seed is a long.
+        converter = "toLong" if param.name == "seed" else param.typeConverter.__name__
+        assert ours.getParam(param.name).typeConverter is getattr(TypeConverters, converter)
+        assert name in shared.__all__
 
 
 def test_what_is_no_stage_is_saved_by_its_params(tmp_path):

@@ -147,3 +147,24 @@ class Settings(Params, DefaultParamsReadable, DefaultParamsWritable):
     """A component that is no stage."""
 
     anything = Param(Params._dummy(), "anything", "any value")
+
+
+class OldStyle(Transformer, HasInputCol):
+    """Its params are declared on the instance, as in pyspark's first versions."""
+
+    def __init__(self, inputCol=None, amount=None):
+        super().__init__()
+        self.amount = Param(self, "amount", "what to add", TypeConverters.toFloat)
+        self.inputCol = Param(self, "inputCol", "the column to add to", TypeConverters.toString)
+        self.note = Param(self, "note", "")
+        self._setDefault(amount=1.0)
+        self._set(inputCol=inputCol, amount=amount)
+
+    def _transform(self, dataset):
+        name, amount = self.getInputCol(), self.getOrDefault(self.amount)
+        place = dataset.schema.get_field_index(name)
+
+        def added(batch):
+            return batch.set_column(place, name, pc.add(batch.column(place), amount))
+
+        return map_batches(dataset, added, dataset.schema)

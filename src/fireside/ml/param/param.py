@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from fireside.core.errors import InputError
+from fireside.ml.param.type_converters import TypeConverters
 
 if TYPE_CHECKING:
     from fireside.ml.param.params import Params
@@ -58,10 +59,16 @@ class Param(Generic[T]):
         default: Default[T] | None = None,
         check: "Check | None" = None,
     ) -> None:
-        self.parent = parent if isinstance(parent, str) else parent.uid
+        uid = parent if isinstance(parent, str) else getattr(parent, "uid", None)
+        if uid is None:
+            raise ParamTypeError(
+                f"the parent of param {name!r} has no uid: call super().__init__() before Param(self, ...), "
+                "or give Params._dummy() in the body of a class"
+            )
+        self.parent: str = uid
         self.name = name
         self.doc = doc
-        self.typeConverter = (lambda value: value) if typeConverter is None else typeConverter
+        self.typeConverter = TypeConverters.identity if typeConverter is None else typeConverter
         self.default = default
         self.check = check
         self.declared: tuple[type, str] | None = None

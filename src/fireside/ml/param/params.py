@@ -7,7 +7,7 @@ keyword, only stores, and refuses what it does not know; type checkers see the s
 import copy
 import difflib
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self, TypeVar, dataclass_transform, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform, overload
 
 from fireside.core.errors import InputError
 from fireside.ml.param.identifiable import Identifiable
@@ -69,6 +69,25 @@ class Params(Identifiable):
     def setParams(self, **params: Any) -> Self:
         """Set params by keyword; `None` leaves a param as it is."""
         return self._set(**params)
+
+    if not TYPE_CHECKING:  # Checkers would take it for leave to assign anything.
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            """Set an attribute; `self.name = Param(self, ...)` declares a param of this instance alone."""
+            if isinstance(value, Param):
+                self._declare(name, value)
+            else:
+                super().__setattr__(name, value)
+
+    def _declare(self, attribute: str, declared: Param[Any]) -> None:
+        if declared.name != attribute or declared.parent not in (self.uid, UNBOUND):
+            raise ParamTypeError(
+                f"{self.uid}: {declared} cannot be its attribute {attribute!r}: write "
+                f"self.{attribute} = Param(self, {attribute!r}, doc, converter)"
+            )
+        # A dict of the instance's own hides that of the class, which has the other params.
+        vars(self)["_declared"] = dict(sorted({**self._declared, attribute: declared}.items()))
+        vars(self)[attribute] = declared.bound_to(self.uid)
 
     def hasParam(self, paramName: str) -> bool:
         """Whether there is a param of this name."""
@@ -176,6 +195,8 @@ class Params(Identifiable):
 
     def _resetUid(self, uid: str) -> Self:
         self.uid = uid
+        own = vars(self)
+        own.update({name: value.bound_to(uid) for name, value in own.items() if isinstance(value, Param)})
         return self
 
     def _uids(self) -> frozenset[str]:
