@@ -41,8 +41,12 @@ class RowTransform(AppendsColumns):
         """bool[N], the rows that are not left out; `None` keeps all. Raises for rows that are errors."""
         return None
 
+    def _output_fields_of(self, dataset: Dataset) -> list[pa.Field]:
+        """The columns that are appended, for a stage that must see a row to know all of their metadata."""
+        return self._output_fields(dataset.schema)
+
     def _transform(self, dataset: Dataset) -> Dataset:
-        fields = self._output_fields(dataset.schema)
+        fields = self._output_fields_of(dataset)
         schema = append_fields(self, dataset.schema, fields)
         return map_batches(dataset, functools.partial(append_columns, self, fields), schema)
 

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from fireside.core.errors import InputError, SchemaError
 from fireside.ml import Pipeline
-from fireside.ml.attributes import labels_of, vector_size_of
+from fireside.ml.attributes import entries_of, labels_of, vector_size_of
 from fireside.ml.feature import (
     IDF,
     CountVectorizer,
@@ -27,6 +27,7 @@ from fireside.ml.feature import (
     StringIndexerModel,
     VectorAssembler,
     VectorSizeHint,
+    VectorSlicer,
 )
 from fireside.ml.linalg import DenseVector, SparseVector, VectorBlock
 
@@ -257,3 +258,11 @@ def test_null_lists_are_kept_as_nan(kind):
     found = VectorBlock.from_arrow(stage.transform(sized)["o"]).to_dense()
     assert np.isnan(found[0]).all()
     assert found[1].tolist() == [3.0, 4.0]
+
+
+def test_the_first_row_tells_the_size_of_vectors_beside_columns_with_names():
+    table = pa.table({"f": VectorBlock.from_dense(np.ones((2, 2))).to_arrow(), "label": [5.0, 6.0]})
+    assembled = VectorAssembler(inputCols=["f", "label"], outputCol="z").transform(table)
+    assert [entry["name"] for entry in entries_of(assembled.schema.field("z"))] == ["f_0", "f_1", "label"]
+    found = VectorSlicer(inputCol="z", outputCol="o", names=["label"]).transform(assembled)["o"]
+    assert VectorBlock.from_arrow(found).to_dense().tolist() == [[5.0], [6.0]]

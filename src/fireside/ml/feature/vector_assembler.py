@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fireside.compute import Dataset
 from fireside.core.errors import InputError, SchemaError
 from fireside.ml.attributes import (
     attributes_of,
@@ -17,7 +18,7 @@ from fireside.ml.attributes import (
     vector_size_of,
 )
 from fireside.ml.base import Transformer
-from fireside.ml.columns import as_floats, column_label
+from fireside.ml.columns import as_floats, column_label, read_vectors
 from fireside.ml.linalg import VectorBlock
 from fireside.ml.linalg.vector_type import is_vector_like, is_vector_type
 from fireside.ml.param import Param, TypeConverters, accessors, param
@@ -54,6 +55,27 @@ class VectorAssembler(RowTransform, HasInputCols, HasOutputCol, Transformer):
         check=in_array(["skip", "error", "keep"]),
     )
     getHandleInvalid, setHandleInvalid = accessors(handleInvalid)
+
+    def _output_fields_of(self, dataset: Dataset) -> list[pa.Field]:
+        fields = self._output_fields(dataset.schema)
+        unknown = [
+            column
+            for column in dict.fromkeys(self.getInputCols())
+            if is_vector_like(dataset.schema.field(column).type)
+            and vector_size_of(dataset.schema.field(column)) is None
+        ]
+        # As in Spark the first row tells the size, without which what has names would lose them.
+        if not unknown or len(unknown) == len(set(self.getInputCols())):
+            return fields
+        schema = dataset.schema
+        for batch in dataset.select(unknown).batches():
+            for column in unknown:
+                if batch.column(column)[0].is_valid:
+                    size = read_vectors(self, batch.slice(0, 1), column).size
+                    sized = vector_field_of(column, size).with_type(schema.field(column).type)
+                    schema = schema.set(schema.get_field_index(column), sized)
+            break
+        return self._output_fields(schema)
 
     def _output_fields(self, schema: pa.Schema) -> list[pa.Field]:
         entries: list[dict[str, Any]] | None = []
