@@ -6,12 +6,14 @@ import pickle
 import subprocess
 import sys
 
+import pyarrow as pa
 import pytest
 
-from fireside.core.errors import CheckpointError, CorruptFileError
-from fireside.ml import Pipeline, PipelineModel, Transformer
-from fireside.ml.feature import Tokenizer
+from fireside.core.errors import CheckpointError, CorruptFileError, InputError
+from fireside.ml import Estimator, Pipeline, PipelineModel, Transformer, UnaryTransformer
+from fireside.ml.feature import Tokenizer, VectorAssembler
 from fireside.ml.param import Param, ParamTypeError, TypeConverters, shared
+from fireside.ml.param.shared import HasInputCol
 from fireside.ml.tuning import ParamGridBuilder
 from fireside.ml.util import DefaultParamsReader, DefaultParamsWriter, MLReadable, MLWritable, MLWriter
 from tests.ml.user_stages import (
@@ -179,6 +181,98 @@ def test_metadata_can_be_written_and_read_by_hand(tmp_path):
     line.write_text(line.read_text().replace('"mark"', '"marks"'))
     with pytest.raises(CorruptFileError, match="has no param 'marks'"):
         Shout.load(tmp_path / "a")
+
+
+def test_a_transform_may_return_any_frame_and_is_told_what_it_is_given():
+    class WithPandas(Transformer, HasInputCol):
+        def _transform(self, dataset):
+            frame = dataset.to_table().to_pandas()
+            return frame.assign(doubled=2 * frame[self.getInputCol()])
+
+    stage = WithPandas(inputCol="x")
+    assert stage.transform(ROWS)["doubled"] == [2.0, 6.0]
+    assert stage.transformSchema(pa.schema({"x": pa.float64()})).names == ["x", "doubled"]
+    model = Pipeline(stages=[stage, VectorAssembler(inputCols=["doubled"], outputCol="v")]).fit(ROWS)
+    assert model.transform(pa.table(ROWS))["v"].to_pylist()[1]["values"] == [6.0]
+    assert model.predictor(outputs=["doubled"])({"text": "a", "x": 4.0}) == {"doubled": 8.0}
+
+    class Nothing(Transformer):
+        def _transform(self, dataset):
+            pass
+
+    with pytest.raises(InputError, match="cannot make a data set of"):
+        Nothing().transform(ROWS)
+
+
+def test_code_of_spark_in_a_user_s_stage_is_told_what_to_write():
+    class WithColumn(Transformer):
+        def _transform(self, dataset):
+            return dataset.withColumn("y", 1)
+
+    class Column(Transformer):
+        def _transform(self, dataset):
+            return dataset["x"]
+
+    class Fitting(Estimator):
+        def transformSchema(self, schema):
+            return schema
+
+        def _fit(self, dataset):
+            return dataset.groupBy("x")
+
+    class Wrong(Transformer):
+        def _transform(self, dataset):
+            return self.nothing
+
+    told = r"is given a fireside.compute.Dataset of Arrow batches, which has no {}: use map_batches\("
+    with pytest.raises(InputError, match="_transform " + told.format("withColumn")):
+        Pipeline(stages=[WithColumn()]).fit(ROWS)
+    with pytest.raises(InputError, match="_transform " + told.format(r"\[column\]")):
+        Column().transform(ROWS)
+    with pytest.raises(InputError, match="_fit " + told.format("groupBy")):
+        Fitting().fit(ROWS)
+    with pytest.raises(AttributeError, match="nothing"):
+        Wrong().transform(ROWS)
+
+
+class Squared(UnaryTransformer):
+    def createTransformFunc(self):
+        return lambda value: value * value
+
+    def outputDataType(self):
+        return "double"
+
+    def validateInputType(self, inputType):
+        pass
+
+
+def test_a_type_that_is_not_arrow_s_is_refused():
+    with pytest.raises(
+        InputError, match=r"must return a type of pyarrow, such as pa.float64\(\), got 'double'"
+    ):
+        Squared(inputCol="x").transform(ROWS)
+
+
+@pytest.mark.spark
+def test_a_transform_may_use_the_spark_frame(spark):
+    class WithColumn(Transformer):
+        def transformSchema(self, schema):
+            return schema.append(pa.field("y", pa.float64()))
+
+        def _transform(self, dataset):
+            return dataset.frame.withColumn("y", dataset.frame["x"] * 2)
+
+    shout = Shout(inputCol="text", outputCol="loud")
+    frame = spark.createDataFrame(list(zip(ROWS["text"], ROWS["x"], strict=True)), ["text", "x"])
+    found = (
+        Pipeline(stages=[shout, WithColumn(), Shout(inputCol="loud", outputCol="louder")])
+        .fit(frame)
+        .transform(frame)
+    )
+    assert sorted(map(tuple, found.collect())) == [
+        ("a", 1.0, "a!", 2.0, "a!!"),
+        ("b c", 3.0, "b c!", 6.0, "b c!!"),
+    ]
 
 
 PYSPARK_MODULE = """

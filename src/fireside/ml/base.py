@@ -1,7 +1,8 @@
 """`Estimator`, `Transformer`, `Model` and `UnaryTransformer`.
 
 `fit` and `transform` take any frame that `fireside.compute` takes, and `transform` returns the same kind.
-Below them there are only data sets: `_fit` and `_transform` see Arrow batches, and a transform is lazy.
+Below them there are only data sets: `_fit` and `_transform` see Arrow batches, and a transform is lazy. A
+`_transform` of a user's own may return any frame.
 """
 
 from abc import ABC, abstractmethod
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 import pyarrow as pa
 
 from fireside.compute import Dataset, TableDataset
-from fireside.core.errors import SchemaError
+from fireside.core.errors import InputError, SchemaError
 from fireside.ml.frame import open_frame, return_frame
 from fireside.ml.param.param import ParamTypeError
 from fireside.ml.param.params import ParamMap, Params
@@ -20,6 +21,7 @@ from fireside.ml.persistence.saving import Saveable
 from fireside.ml.row_function import RowFunction
 from fireside.ml.row_transform import RowTransform
 from fireside.ml.schema import input_field
+from fireside.ml.users_methods import accept_users_method
 
 if TYPE_CHECKING:
     from fireside.ml.serving.predictor import Predictor
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["Estimator", "Model", "PipelineStage", "Transformer", "UnaryTransformer"]
 
 M = TypeVar("M", bound="Model")
+
+
+def _data_set(found: Any) -> Dataset:
+    """What a `_transform` returned."""
+    return found if isinstance(found, Dataset) else open_frame(found)
 
 
 class PipelineStage(Saveable, ABC):
@@ -43,6 +50,10 @@ class PipelineStage(Saveable, ABC):
 
 class Transformer(PipelineStage):
     """Maps a frame to a frame."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        accept_users_method(cls, "_transform", _data_set)
 
     def transform(self, dataset: Any, params: ParamMap | None = None) -> Any:
         """Transform a frame.
@@ -95,6 +106,10 @@ class Model(Transformer):
 
 class Estimator(PipelineStage, Generic[M]):
     """Fits a model to a frame."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        accept_users_method(cls, "_fit", lambda model: model)
 
     @overload
     def fit(self, dataset: Any, params: ParamMap | None = None) -> M: ...
@@ -165,7 +180,13 @@ class UnaryTransformer(RowTransform, HasInputCol, HasOutputCol, Transformer):
             self.validateInputType(field.type)
         except (TypeError, ValueError) as error:
             raise SchemaError(f"{self.uid}: column {field.name!r} cannot be used: {error}") from error
-        return [pa.field(self.getOutputCol(), self.outputDataType())]
+        kind: object = self.outputDataType()
+        if not isinstance(kind, pa.DataType):
+            raise InputError(
+                f"{self.uid}: outputDataType must return a type of pyarrow, such as pa.float64(), "
+                f"got {kind!r}"
+            )
+        return [pa.field(self.getOutputCol(), kind)]
 
     def _output_columns(self, batch: pa.RecordBatch) -> list[pa.Array]:
         function = self.createTransformFunc()
