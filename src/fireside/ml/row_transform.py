@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fireside.compute import Dataset, map_batches
+from fireside.core.errors import InputError
 from fireside.ml.param.params import Params
 from fireside.ml.schema import append_fields
 
@@ -56,6 +57,12 @@ def append_columns(stage: RowTransform, fields: list[pa.Field], batch: pa.Record
     kept = stage._kept_rows(batch)
     if kept is not None and not kept.all():
         batch = batch.filter(pa.array(kept))
-    columns = stage._output_columns(batch) if batch.num_rows else [pa.array([], f.type) for f in fields]
+    try:
+        columns = stage._output_columns(batch) if batch.num_rows else [pa.array([], f.type) for f in fields]
+    except MemoryError as error:
+        raise InputError(
+            f"{stage.uid}: {batch.num_rows} rows at once need more memory than there is ({error}): where sparse "
+            "vectors become dense, hash or select fewer features first"
+        ) from error
     schema = append_fields(stage, batch.schema, fields)
     return pa.RecordBatch.from_arrays([*batch.columns, *columns], schema=schema)

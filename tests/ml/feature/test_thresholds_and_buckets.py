@@ -140,3 +140,11 @@ def test_several_columns_have_buckets_of_their_own():
     assert model.getHandleInvalid() == "keep"
     with pytest.raises(InputError, match="2 inputCols need as many numbers in numBucketsArray, got 1"):
         stage.setNumBucketsArray([3]).fit(rows)
+
+
+def test_sparse_vectors_too_wide_to_be_dense_name_the_stage_and_the_remedy():
+    rows = {"v": [SparseVector(2**31 - 1, {0: 1.0})] * 20_000}
+    with pytest.raises(
+        InputError, match=r"20000 rows at once need more memory .* select fewer features first"
+    ):
+        Binarizer(inputCol="v", outputCol="o", threshold=-1.0).transform(rows)
