@@ -61,8 +61,8 @@ def append_columns(stage: RowTransform, fields: list[pa.Field], batch: pa.Record
         columns = stage._output_columns(batch) if batch.num_rows else [pa.array([], f.type) for f in fields]
     except MemoryError as error:
         raise InputError(
-            f"{stage.uid}: {batch.num_rows} rows at once need more memory than there is ({error}): where sparse "
-            "vectors become dense, hash or select fewer features first"
+            f"{stage.uid}: {batch.num_rows} rows at once need more memory than there is ({error}): where "
+            "sparse vectors become dense, hash or select fewer features first"
         ) from error
     schema = append_fields(stage, batch.schema, fields)
     return pa.RecordBatch.from_arrays([*batch.columns, *columns], schema=schema)
