@@ -1,6 +1,7 @@
 """Saved stages: read by pyspark, written by pyspark, and refused where they are damaged."""
 
 import json
+import math
 import pickle
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from py4j.protocol import Py4JJavaError
 
 from fireside.core.errors import CheckpointError, CorruptFileError, InputError
 from fireside.ml import Pipeline, PipelineModel
@@ -267,6 +269,34 @@ def rewrite_data(directory: Path, column: str, value: Any) -> None:
             CheckpointError,
             "pathlib.Path, which is not a stage",
         ),
+        *(
+            (
+                lambda d, name=name: rewrite(part(d, "metadata"), **{"class": f"org.apache.spark.ml.{name}"}),
+                CheckpointError,
+                f"org.apache.spark.ml.{name} has no counterpart here: fireside.ml",
+            )
+            for name in (
+                "functions.vector_to_array",
+                "onnx.export",
+                "sklearn.wrap",
+                "persistence.DOUBLE",
+                "feature.text.X",
+                "feature.idf.IDFModel",
+                "serving.serve.serve",
+                "nothing.X",
+                "feature.__name__",
+            )
+        ),
+        (
+            lambda d: rewrite(part(d, "metadata"), **{"class": "org.apache.spark.ml.Model"}),
+            CheckpointError,
+            "holds a Model, not a IDFModel",
+        ),
+        (
+            lambda d: rewrite(part(d, "metadata"), sparkVersion="new"),
+            CorruptFileError,
+            "written by Spark 'new', no version",
+        ),
     ],
 )
 def test_a_damaged_directory_is_named_and_refused(tmp_path, damage, error, message):
@@ -437,3 +467,48 @@ def test_a_link_to_nothing_is_there_too(tmp_path):
         Tokenizer().save(tmp_path / "link")
     Tokenizer(inputCol="a").write().overwrite().save(tmp_path / "link")
     assert Tokenizer.load(tmp_path / "link").getInputCol() == "a"
+
+
+def test_lists_however_deep_are_refused_by_the_name_of_their_file(tmp_path):
+    Bucketizer().save(tmp_path / "stage")
+    metadata = json.loads(part(tmp_path / "stage", "metadata").read_text())
+    metadata["paramMap"] = {"splits": "HERE"}
+    for depth in (3, 300, 700, 990):
+        text = json.dumps(metadata).replace('"HERE"', "[" * depth + "]" * depth)
+        part(tmp_path / "stage", "metadata").write_text(text)
+        with pytest.raises(CorruptFileError, match=f"{tmp_path}/stage"):
+            Bucketizer.load(tmp_path / "stage")
+
+
+@pytest.mark.parametrize("uid", ["../../evil", "/tmp/evil", "n" * 5000, "\0", "é" * 121])
+def test_a_uid_that_cannot_name_a_directory_is_refused_on_both_sides(tmp_path, uid):
+    whole = PipelineModel([Tokenizer()])
+    whole.save(tmp_path / "model")
+    rewrite(part(tmp_path / "model", "metadata"), paramMap={"stageUids": [uid]})
+    with pytest.raises(CorruptFileError, match=r"model/metadata names no stages"):
+        PipelineModel.load(tmp_path / "model")
+    for pipeline in (
+        Pipeline(stages=[Tokenizer()._resetUid(uid)]),
+        PipelineModel([Tokenizer()._resetUid(uid)]),
+    ):
+        with pytest.raises(CheckpointError, match=f"{pipeline.uid} cannot be saved: the uid .* cannot name"):
+            pipeline.save(tmp_path / "refused")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.spark
+def test_vectors_of_spark_with_numbers_that_json_has_not_are_read_though_spark_cannot(spark, tmp_path):
+    from pyspark.errors import PySparkException
+    from pyspark.ml.feature import ElementwiseProduct as SparkElementwiseProduct
+    from pyspark.ml.linalg import Vectors as SparkVectors
+
+    values = [math.nan, math.inf, -math.inf, 1.0]
+    SparkElementwiseProduct(scalingVec=SparkVectors.dense(values)).save(str(tmp_path / "stage"))
+    with pytest.raises((PySparkException, Py4JJavaError)):
+        SparkElementwiseProduct.load(str(tmp_path / "stage"))
+    loaded = ElementwiseProduct.load(tmp_path / "stage").getScalingVec()
+    np.testing.assert_array_equal(loaded.toArray(), values)
+    ElementwiseProduct(scalingVec=values).save(tmp_path / "ours")
+    np.testing.assert_array_equal(
+        ElementwiseProduct.load(tmp_path / "ours").getScalingVec().toArray(), values
+    )

@@ -16,6 +16,7 @@ from fireside.ml.evaluation import (
     RegressionEvaluator,
 )
 from fireside.ml.persistence.saving import Saveable
+from fireside.ml.spark_name import fireside_class, spark_class_name
 from tests.contracts.estimator_cases import CASES
 from tests.ml.test_against_spark import assert_close, local_rows, plain, spark_frame, spark_stage
 
@@ -80,3 +81,8 @@ def test_what_spark_has_fitted_and_saved_gives_the_same_here(spark, name, tmp_pa
     assert ours.uid == theirs.uid
     expected = [plain(list(row)) for row in theirs.transform(frame).orderBy("id").collect()]
     assert_close(local_rows(ours.transform(case.frame)), expected, max(case.digits, 1e-12))
+
+
+def test_every_class_that_can_be_saved_is_found_by_its_name_in_spark():
+    for cls in saveable_classes():
+        assert fireside_class(spark_class_name(cls)) is cls

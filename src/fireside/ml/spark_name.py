@@ -12,6 +12,14 @@ from fireside.core.errors import CheckpointError, InputError
 __all__ = ["default_seed", "fireside_class", "name_to_save", "spark_class_name"]
 
 _OURS, _THEIRS = "fireside.ml", "org.apache.spark.ml"
+_HOMES = {
+    _OURS,
+    *(
+        f"{_OURS}.{package}"
+        for package in ("classification", "clustering", "evaluation", "feature", "tuning")
+    ),
+}
+"""Where stages are; a file's word makes nothing else be imported."""
 
 
 def spark_class_name(cls: type) -> str:
@@ -63,15 +71,13 @@ def fireside_class(name: str) -> type:
     module, _, qualname = name.rpartition(".")
     if module == _THEIRS or module.startswith(f"{_THEIRS}."):
         home = _OURS + module.removeprefix(_THEIRS)
-        try:
-            package = importlib.import_module(home)
-        except ModuleNotFoundError as error:
-            raise InputError(f"{name} has no counterpart here: there is no {home}") from error
-        if qualname in package.__all__:
-            cls = getattr(package, qualname)
-            assert isinstance(cls, type)
-            return cls
-        raise InputError(f"{name} has no counterpart here: {home} has no {qualname}")
+        if home not in _HOMES:
+            raise InputError(f"{name} has no counterpart here: {home} has no stages")
+        package = importlib.import_module(home)
+        cls = getattr(package, qualname) if qualname in package.__all__ else None
+        if not isinstance(cls, type):
+            raise InputError(f"{name} has no counterpart here: {home} has no {qualname}")
+        return cls
     # pyspark writes pipelines that hold a Python stage under its own module's name.
     if module.startswith("pyspark.ml."):
         package_name = ".".join([_THEIRS, *module.split(".")[2:]]).removesuffix(".pipeline")

@@ -2,6 +2,7 @@
 
 import gc
 import math
+import pickle
 import sys
 import tempfile
 import threading
@@ -23,7 +24,7 @@ from fireside.ml.clustering import KMeans
 from fireside.ml.evaluation import ClusteringEvaluator, Evaluator
 from fireside.ml.feature import IDF, StandardScaler
 from fireside.ml.feature.content_hashes import content_hashes
-from fireside.ml.linalg import VectorBlock
+from fireside.ml.linalg import VectorBlock, Vectors
 from fireside.ml.param import ParamTypeError
 from fireside.ml.row_transform import RowTransform
 from fireside.ml.tuning import (
@@ -535,3 +536,38 @@ def test_a_split_on_spark_is_the_same_however_rows_are_spread(spark, tmp_path):
     loaded.save(str(tmp_path / "theirs"))
     back = TrainValidationSplitModel.load(tmp_path / "theirs")
     assert back.transform(ROWS).equals(models[0].transform(ROWS))
+
+
+@pytest.mark.parametrize("kind", [CrossValidator, TrainValidationSplit])
+def test_metrics_that_json_has_not_come_back(kind, tmp_path):
+    model = search(kind, seed=1).fit(ROWS)
+    strange = [math.inf, -math.inf, math.nan, 0.5]
+    for name in model._metrics:
+        setattr(model, name, strange)
+    model.save(tmp_path / "model")
+    loaded = type(model).load(tmp_path / "model")
+    for name in model._metrics:
+        np.testing.assert_array_equal(getattr(loaded, name), strange)
+
+
+@pytest.mark.spark
+def test_metrics_that_json_has_not_come_from_spark(spark, tmp_path):
+    from pyspark.ml.clustering import KMeans as SparkKMeans
+    from pyspark.ml.evaluation import ClusteringEvaluator as SparkEvaluator
+    from pyspark.ml.tuning import CrossValidatorModel as SparkModel
+
+    kmeans = SparkKMeans(k=2, seed=1)
+    frame = spark.createDataFrame([(Vectors.dense([0.0]),), (Vectors.dense([9.0]),)], ["features"])
+    strange = [math.inf, -math.inf, math.nan, 0.5]
+    theirs = SparkModel(kmeans.fit(frame), strange)
+    theirs._set(estimator=kmeans, evaluator=SparkEvaluator(), estimatorParamMaps=[{}] * 4)
+    theirs.save(str(tmp_path / "model"))
+    np.testing.assert_array_equal(CrossValidatorModel.load(tmp_path / "model").avgMetrics, strange)
+
+
+def test_a_model_of_a_search_can_be_pickled():
+    model = search(seed=1).fit(ROWS)
+    again = pickle.loads(pickle.dumps(model))
+    assert again.avgMetrics == model.avgMetrics
+    assert again.getEstimatorParamMaps() == model.getEstimatorParamMaps()
+    assert again.transform(ROWS).equals(model.transform(ROWS))

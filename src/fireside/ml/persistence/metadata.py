@@ -16,13 +16,27 @@ from fireside.ml.param.params import Params
 from fireside.ml.param.type_converters import TypeConverters
 from fireside.ml.persistence.parts import part_files, part_name
 
-__all__ = ["SPARK_VERSION", "Metadata", "from_json", "read_metadata", "to_json", "write_metadata"]
+__all__ = [
+    "SPARK_VERSION",
+    "Metadata",
+    "from_json",
+    "numbers_from_json",
+    "read_metadata",
+    "to_json",
+    "write_metadata",
+]
 
 SPARK_VERSION = "4.3.0"
 """The version of Spark ML whose format is written, and the newest that is known to be read."""
 
-# How Spark writes numbers that JSON has not.
-_NOT_JSON = {"NaN": math.nan, "Inf": math.inf, "-Inf": -math.inf}
+# How Spark writes numbers that JSON has not, alone and in vectors.
+_NOT_JSON = {
+    "NaN": math.nan,
+    "Inf": math.inf,
+    "-Inf": -math.inf,
+    "Infinity": math.inf,
+    "-Infinity": -math.inf,
+}
 
 
 class Metadata(msgspec.Struct, rename={"class_name": "class"}):
@@ -51,7 +65,7 @@ class Metadata(msgspec.Struct, rename={"class_name": "class"}):
         try:
             stage._setDefault(**from_json(stage, self.defaultParamMap))
             stage._set(**from_json(stage, self.paramMap))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise CorruptFileError(f"{path} holds params that cannot be used: {error}") from error
 
 
@@ -64,7 +78,7 @@ def write_metadata(directory: Path, metadata: Metadata) -> None:
         metadata.paramMap = _map_to_json(metadata, metadata.paramMap)
         metadata.defaultParamMap = _map_to_json(metadata, metadata.defaultParamMap)
         fields = msgspec.to_builtins(metadata)
-        fields |= fields.pop("extra")
+        fields |= {name: to_json(value) for name, value in fields.pop("extra").items()}
         (folder / part_name("txt")).write_bytes(msgspec.json.encode(fields) + b"\n")
         (folder / "_SUCCESS").touch()
 
@@ -76,7 +90,11 @@ def read_metadata(directory: Path) -> Metadata:
         CheckpointError: there is none, or a newer version of Spark wrote it.
         CorruptFileError: it is no such line of JSON.
     """
-    if not directory.is_dir():
+    try:
+        found = directory.is_dir()
+    except OSError as error:
+        raise CheckpointError(f"{directory} cannot be read ({error.strerror})") from error
+    if not found:
         raise CheckpointError(f"{directory} does not exist: nothing was saved there")
     path = part_files(directory / "metadata")[0]
     try:
@@ -87,6 +105,10 @@ def read_metadata(directory: Path) -> Metadata:
         metadata = msgspec.convert({**fields, "extra": extra}, Metadata)
     except (msgspec.DecodeError, ValueError, RecursionError, OSError) as error:
         raise CorruptFileError(f"{path} cannot be read ({error}): save the stage again") from error
+    if not metadata.spark_major:
+        raise CorruptFileError(
+            f"{path} was written by Spark {metadata.sparkVersion!r}, no version: save the stage again"
+        )
     if metadata.spark_major > _major(SPARK_VERSION):
         raise CheckpointError(
             f"{path} was written by Spark {metadata.sparkVersion}, this version reads up to {SPARK_VERSION}: "
@@ -97,7 +119,7 @@ def read_metadata(directory: Path) -> Metadata:
 
 def _major(version: str) -> int:
     number = version.partition(".")[0]
-    return int(number) if number.isdigit() else 0
+    return int(number) if number.isdecimal() else 0
 
 
 def _map_to_json(metadata: Metadata, values: dict[str, Any]) -> dict[str, Any]:
@@ -143,9 +165,10 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _numbers(value: Any) -> Any:
+def numbers_from_json(value: Any) -> Any:
+    """A number or a list of them, however deep; anything else is left for others to refuse."""
     if isinstance(value, list):
-        return [_numbers(item) for item in value]
+        return [numbers_from_json(item) for item in value]
     return _NOT_JSON.get(value, value) if isinstance(value, str) else value
 
 
@@ -153,15 +176,15 @@ def _vector(value: Any) -> Any:
     """A vector from an object of the fields that one has; anything else is left for the param to refuse."""
     match value:
         case {"type": 0, "size": int(size), "indices": list(indices), "values": list(values)}:
-            return SparseVector(size, indices, _numbers(values))
+            return SparseVector(size, indices, numbers_from_json(values))
         case {"type": 1, "values": list(values)}:
-            return DenseVector(_numbers(values))
+            return DenseVector(numbers_from_json(values))
     return value
 
 
 _READERS: dict[Any, Callable[[Any], Any]] = {
-    TypeConverters.toFloat: _numbers,
-    TypeConverters.toListFloat: _numbers,
-    TypeConverters.toListListFloat: _numbers,
+    TypeConverters.toFloat: numbers_from_json,
+    TypeConverters.toListFloat: numbers_from_json,
+    TypeConverters.toListListFloat: numbers_from_json,
     TypeConverters.toVector: _vector,
 }

@@ -10,6 +10,9 @@ from fireside.ml.persistence.saving import Saveable, load_stage, write_params, w
 
 __all__ = ["read_stages", "write_stages"]
 
+_LONGEST_UID = 240
+"""In bytes: file systems have 255 for a name, and the place of the stage comes first."""
+
 
 def write_stages(pipeline: Saveable, stages: Sequence[Saveable], directory: Path) -> None:
     """Fill the empty directory of a pipeline, or of its model.
@@ -21,6 +24,12 @@ def write_stages(pipeline: Saveable, stages: Sequence[Saveable], directory: Path
         if not isinstance(stage, Saveable):
             raise CheckpointError(f"{pipeline.uid} cannot be saved: {stage!r} is not a stage")
     uids = [stage.uid for stage in stages]
+    for uid in uids:
+        if not _names_a_directory(uid):
+            raise CheckpointError(
+                f"{pipeline.uid} cannot be saved: the uid {uid[:60]!r} of a stage cannot name a directory: "
+                f"it has a slash, or more than {_LONGEST_UID} bytes"
+            )
     folders = [stage_directory(directory, place, uids) for place in range(len(uids))]
     for stage, folder in zip(stages, folders, strict=True):
         write_stage(stage, folder)
@@ -37,6 +46,10 @@ def _is_python(metadata: Metadata) -> bool:
     return not in_java or metadata.paramMap.get("language") == "Python"
 
 
+def _names_a_directory(uid: str) -> bool:
+    return not {"/", "\0"} & set(uid) and len(uid.encode(errors="replace")) <= _LONGEST_UID
+
+
 def read_stages(directory: Path, metadata: Metadata) -> list[Any]:
     """The stages of a pipeline, in order.
 
@@ -45,7 +58,9 @@ def read_stages(directory: Path, metadata: Metadata) -> list[Any]:
         CorruptFileError: the metadata name no stages.
     """
     uids = metadata.paramMap.get("stageUids")
-    if not isinstance(uids, list) or not all(isinstance(uid, str) and "/" not in uid for uid in uids):
+    if not isinstance(uids, list) or not all(
+        isinstance(uid, str) and _names_a_directory(uid) for uid in uids
+    ):
         raise CorruptFileError(f"{directory / 'metadata'} names no stages: save the pipeline again")
     return [load_stage(stage_directory(directory, place, uids)) for place in range(len(uids))]
 

@@ -292,7 +292,15 @@ def _read(cls: type[P], directory: Path, metadata: Metadata) -> P:
         return made
     except CheckpointError:
         raise
-    except (FiresideError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (
+        FiresideError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise CorruptFileError(
             f"{directory} holds a {cls.__name__} that cannot be used ({error}): save it again"
         ) from error

@@ -13,7 +13,7 @@ from fireside.ml.base import Estimator, Model
 from fireside.ml.evaluation.evaluator import Evaluator
 from fireside.ml.param import Getter, Param, ParamMap, Params, param
 from fireside.ml.param.shared import HasSeed
-from fireside.ml.persistence.metadata import Metadata, from_json, to_json
+from fireside.ml.persistence.metadata import Metadata, from_json, numbers_from_json, to_json
 from fireside.ml.persistence.saving import Saveable, load_stage, write_params, write_stage
 from fireside.ml.row_function import RowFunction
 
@@ -180,9 +180,9 @@ def nested_stages(stage: Any) -> list[Params]:
     return found
 
 
-def read_metrics(values: Sequence[float | None] | None) -> list[float]:
-    """Metrics as they were; JSON has null for NaN."""
-    return [math.nan if value is None else value for value in values or []]
+def read_metrics(values: Sequence[float | str | None] | None) -> list[float]:
+    """Metrics as they were; NaN was null once."""
+    return [math.nan if value is None else float(numbers_from_json(value)) for value in values or []]
 
 
 def _copies(models: Any) -> Any:
