@@ -43,17 +43,30 @@ def serve(
     output: Annotated[
         list[str] | None, typer.Option(help="A column to answer; may be given again. Else all final ones.")
     ] = None,
+    types: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--type",
+            metavar="COLUMN=TYPE",
+            help="What a column's JSON numbers are, double or long, where the model does not tell.",
+        ),
+    ] = None,
     max_rows: Annotated[int, typer.Option(min=1, help="Of one request.")] = 10_000,
+    max_vector_entries: Annotated[
+        int, typer.Option(min=1, help="Of the sparse vectors of one request, zeros included.")
+    ] = 1 << 22,
     max_body_mib: Annotated[float, typer.Option(help="Of one request.")] = 4.0,
 ) -> None:
     """Serve a saved pipeline: JSON rows to POST /predict; also /schema, /health and /metrics."""
     from fireside.ml.serving.serve import serve as serve_directory
-    from fireside.ml.serving.server_config import PredictionServerConfig
+    from fireside.ml.serving.server_config import PredictionServerConfig, stated_types
 
     limits = PredictionServerConfig(
         api_key=api_key,
         outputs=tuple(output) if output else None,
+        types=stated_types(types or []),
         max_rows=max_rows,
+        max_vector_entries=max_vector_entries,
         max_body_bytes=int(max_body_mib * 2**20),
     )
     serve_directory(model, host=host, port=port, limits=limits)

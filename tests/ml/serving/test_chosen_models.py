@@ -3,16 +3,15 @@
 import numpy as np
 import onnxruntime
 import pytest
-from starlette.testclient import TestClient
 
 from fireside.ml import Pipeline
 from fireside.ml.clustering import KMeans
 from fireside.ml.evaluation import ClusteringEvaluator
 from fireside.ml.feature import VectorAssembler
 from fireside.ml.onnx import export
-from fireside.ml.serving.app import make_app
 from fireside.ml.serving.description import describe, load_transformer
 from fireside.ml.tuning import CrossValidator, ParamGridBuilder, TrainValidationSplit
+from tests.ml.serving.http_client import client_of
 
 ROWS = [{"a": float(i % 7), "b": 9.0 * (i % 2)} for i in range(40)]
 
@@ -31,7 +30,7 @@ def test_a_chosen_model_is_served_shown_and_exported_as_what_it_chose(kind, tmp_
     expected = [row["prediction"] for row in model.transform(ROWS)]
     predict = model.predictor(["prediction"])
     assert [predict(row)["prediction"] for row in ROWS] == expected
-    client = TestClient(make_app(model))
+    client = client_of(model)
     assert [column["name"] for column in client.get("/schema").json()["inputs"]] == ["a", "b"]
     assert client.post("/predict", json=ROWS).json() == [{"prediction": one} for one in expected]
     export(model, tmp_path / "model.onnx")

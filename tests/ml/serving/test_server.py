@@ -16,11 +16,11 @@ from starlette.testclient import TestClient
 from fireside.core.errors import ConfigError
 from fireside.ml import Pipeline, PipelineModel
 from fireside.ml.classification import NaiveBayes
-from fireside.ml.feature import HashingTF, StringIndexer, Tokenizer, VectorAssembler
+from fireside.ml.feature import DCT, HashingTF, StringIndexer, Tokenizer, VectorAssembler
 from fireside.ml.linalg import DenseVector, SparseVector
-from fireside.ml.serving.app import make_app
 from fireside.ml.serving.json_rows import read_rows, write_rows
 from fireside.ml.serving.server_config import PredictionServerConfig, check_host
+from tests.ml.serving.http_client import client_of
 
 ROWS = {
     "text": ["a fire by the sea", "waves and salt", "a court and a clause", "the judge of the court"],
@@ -43,7 +43,7 @@ def model() -> PipelineModel:
 
 @pytest.fixture(scope="module")
 def client(model: PipelineModel) -> TestClient:
-    return TestClient(make_app(model), raise_server_exceptions=False)
+    return client_of(model)
 
 
 def error_of(response: Any) -> str:
@@ -70,12 +70,12 @@ def test_a_batch_is_answered_in_its_order(model, client):
 
 
 def test_outputs_can_be_named_and_sparse_vectors_travel_both_ways(model):
-    served = TestClient(make_app(model, PredictionServerConfig(outputs=("features",))))
+    served = client_of(model, PredictionServerConfig(outputs=("features",)))
     row = {"text": "fire"}
     vector = model.transform([row])[0]["features"]
     sent = {"size": 64, "indices": vector.indices.tolist(), "values": vector.values.tolist()}
     assert served.post("/predict", json=row).json() == {"features": sent}
-    bayes = TestClient(make_app(model.stages[-1], PredictionServerConfig(outputs=("prediction",))))
+    bayes = client_of(model.stages[-1], PredictionServerConfig(outputs=("prediction",)))
     found = [bayes.post("/predict", json={"features": v}).json() for v in (sent, vector.toArray().tolist())]
     assert found == [{"prediction": model.transform([row])[0]["prediction"]}] * 2
 
@@ -87,7 +87,7 @@ def test_outputs_can_be_named_and_sparse_vectors_travel_both_ways(model):
         ("3", 422, "the body must be a row"),
         ("[1]", 422, "the body must be a row"),
         ('{"txt": "a"}', 422, "there is no column 'text'; did you mean 'txt'?"),
-        ('{"text": 3}', 422, "column 'text' is int64, but a string is needed"),
+        ('{"text": 3}', 422, "column 'text' is double, but a string is needed"),
         ('{"text": null}', 422, "column 'text' has a null"),
         ('[{"text": "a"}, {"text": null}]', 422, "column 'text' has a null (row 1"),
         ('{"text": "a", "words": []}', 422, "column 'words' exists already"),
@@ -104,7 +104,11 @@ def test_outputs_can_be_named_and_sparse_vectors_travel_both_ways(model):
             422,
             "holds 5",
         ),
-        ('{"text": "a", "n": 9223372036854775808}', 422, "column 'n' cannot be made of its values"),
+        (
+            '{"text": "a", "n": 9223372036854775809}',
+            422,
+            "column 'n' has 9223372036854775809, which no double",
+        ),
         ('{"text": "a", "n": 1e999}', 422, "the body is not valid JSON"),
         ('{"text": "a", "n": NaN}', 422, "the body is not valid JSON"),
         ('{"text": "\\ud800"}', 422, "the body is not valid JSON"),
@@ -121,7 +125,7 @@ def test_outputs_can_be_named_and_sparse_vectors_travel_both_ways(model):
 )
 def test_a_bad_request_is_told_what_is_wrong(model, body, status, message):
     limits = PredictionServerConfig(max_body_bytes=4096, max_rows=8)
-    served = TestClient(make_app(model, limits), raise_server_exceptions=False)
+    served = client_of(model, limits)
     answer = served.post("/predict", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == status
     assert message in error_of(answer)
@@ -139,7 +143,7 @@ def test_other_content_types_paths_and_methods_are_refused(client):
 
 
 def test_every_path_but_health_needs_the_key(model):
-    served = TestClient(make_app(model, PredictionServerConfig(api_key=KEY)))
+    served = client_of(model, PredictionServerConfig(api_key=KEY))
     assert served.get("/health").json() == {"status": "ok"}
     for headers in ({}, {"Authorization": "Bearer wrong key"}, {"Authorization": KEY}):
         for path in ("/schema", "/metrics"):
@@ -148,6 +152,43 @@ def test_every_path_but_health_needs_the_key(model):
     right = {"Authorization": f"Bearer {KEY}"}
     assert served.post("/predict", json={"text": "a"}, headers=right).status_code == 200
     assert served.get("/metrics", headers=right).status_code == 200
+
+
+def test_the_scheme_of_the_key_is_written_in_any_case(model):
+    served = client_of(model, PredictionServerConfig(api_key=KEY))
+    for scheme in ("Bearer", "bearer", "BEARER"):
+        assert served.get("/schema", headers={"Authorization": f"{scheme} {KEY}"}).status_code == 200
+    for wrong in (f"Basic {KEY}", "Bearer", f"Bearer{KEY}", f"bearer {KEY}!"):
+        answer = served.get("/schema", headers={"Authorization": wrong})
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+
+
+def test_without_a_key_only_this_machines_names_are_answered(model):
+    keyless, keyed = client_of(model), client_of(model, PredictionServerConfig(api_key=KEY))
+    for host in ("evil.example.com", "evil.example.com:8400", "192.168.0.7", "localhost.example.com"):
+        for path in ("/health", "/schema", "/metrics"):
+            assert keyless.get(path, headers={"Host": host}).status_code == 403
+        answer = keyless.post("/predict", json={"text": "a"}, headers={"Host": host})
+        assert answer.status_code == 403
+        assert f"own names only, not to {host!r}" in error_of(answer)
+        assert keyed.get("/health", headers={"Host": host}).status_code == 200
+    for host in ("localhost:8400", "127.0.0.1:8400", "[::1]:8400"):
+        assert keyless.get("/schema", headers={"Host": host}).status_code == 200
+
+
+def test_sparse_vectors_are_no_larger_than_the_limit_together():
+    stage = DCT(inputCol="v", outputCol="o")
+    served = client_of(stage, PredictionServerConfig(max_vector_entries=16))
+
+    def row(size: int) -> dict[str, Any]:
+        return {"v": {"size": size, "indices": [1], "values": [1]}}
+
+    assert served.post("/predict", json=[row(8), row(8)]).status_code == 200
+    for rows in (row(17), [row(8), row(8), row(1 << 4)], row((1 << 31) - 1)):
+        answer = served.post("/predict", json=rows)
+        assert answer.status_code == 413
+        assert "send at most 16" in error_of(answer)
+    assert client_of(stage).post("/predict", json=row(20_000_000)).status_code == 413
 
 
 def test_the_schema_tells_columns_and_kinds(client):
@@ -161,7 +202,7 @@ def test_the_schema_tells_columns_and_kinds(client):
 
 
 def test_metrics_count_requests_and_rows(model):
-    served = TestClient(make_app(model))
+    served = client_of(model)
     served.post("/predict", json={"text": "a"})
     served.post("/predict", json=[{"text": "a"}, {"text": "b"}])
     served.post("/predict", json={"txt": "a"})
@@ -177,7 +218,7 @@ def test_metrics_count_requests_and_rows(model):
 
 def test_a_defect_is_not_shown_to_clients(model, monkeypatch, caplog):
     broken = VectorAssembler(inputCols=["a"], outputCol="v")
-    served = TestClient(make_app(broken), raise_server_exceptions=False)
+    served = client_of(broken)
     # A param that was broken behind the back of its checks stands for any defect.
     monkeypatch.setattr(VectorAssembler, "_row_function", lambda self, schema: 1 / 0)
     answer = served.post("/predict", json={"a": 1.0})
@@ -188,7 +229,7 @@ def test_a_defect_is_not_shown_to_clients(model, monkeypatch, caplog):
 
 def test_rows_that_are_skipped_are_null():
     stage = VectorAssembler(inputCols=["a"], outputCol="v", handleInvalid="skip")
-    served = TestClient(make_app(stage))
+    served = client_of(stage)
     assert served.post("/predict", json={"a": None}).json() is None
     rows = [{"a": 1.0}, {"a": None}, {"a": 0.5}]
     assert served.post("/predict", json=rows).json() == [{"v": [1.0]}, None, {"v": [0.5]}]
@@ -209,7 +250,7 @@ def test_json_has_no_nan_so_it_is_null():
 
 
 def test_columns_that_no_stage_reads_can_be_answered_and_unknown_ones_are_named(model):
-    served = TestClient(make_app(model, PredictionServerConfig(outputs=("id", "prediction"))))
+    served = client_of(model, PredictionServerConfig(outputs=("id", "prediction")))
     rows = [{"id": "ü", "text": "fire"}, {"id": None, "text": "law"}]
     assert [row["id"] for row in served.post("/predict", json=rows).json()] == ["ü", None]
     answer = served.post("/predict", json={"idd": 1, "text": "fire"})
@@ -218,7 +259,7 @@ def test_columns_that_no_stage_reads_can_be_answered_and_unknown_ones_are_named(
 
 
 def test_a_label_that_new_rows_have_not_is_told_once(model, caplog):
-    served = TestClient(make_app(model.copy()))
+    served = client_of(model.copy())
     for _ in range(3):
         assert served.post("/predict", json=[{"text": "fire"}, {"text": "law"}]).status_code == 200
     told = [record for record in caplog.records if "there is no column 'topic'" in record.getMessage()]

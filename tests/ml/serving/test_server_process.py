@@ -20,7 +20,9 @@ from fireside.ml import Pipeline, PipelineModel
 from fireside.ml.feature import HashingTF, StringIndexer, Tokenizer
 
 JSON = {"Content-Type": "application/json"}
-HEAD = b"POST /predict HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+HEAD = (
+    b"POST /predict HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+)
 FIRESIDE = str(Path(sys.executable).parent / "fireside")
 
 

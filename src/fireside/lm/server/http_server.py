@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import uvicorn
 
 from fireside.core.errors import ConfigError, InputError
+from fireside.core.http_access import is_loopback
 from fireside.lm.engine.engine import Engine
 from fireside.lm.server.app import make_app
-from fireside.lm.server.guard import is_loopback
 from fireside.lm.server.server_config import ServerConfig
 
 __all__ = ["HttpServer", "check_host"]

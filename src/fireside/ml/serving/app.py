@@ -5,14 +5,14 @@
     GET  /health    whether the server is up; the one path that needs no key
     GET  /metrics   counts for Prometheus
 
+Predictions run in threads beside the event loop, so that the other paths answer meanwhile.
 A refusal is `{"error": {"type", "message"}}`; messages about rows name the stage, the column and the remedy.
 """
 
 import asyncio
-import hmac
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -24,8 +24,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fireside.core.errors import InputError
+from fireside.core.http_access import refusal_of
 from fireside.ml.base import Transformer
-from fireside.ml.serving.json_rows import read_rows, write_rows
+from fireside.ml.serving.json_rows import num_sparse_entries, read_rows, write_rows
+from fireside.ml.serving.number_types import number_types
 from fireside.ml.serving.predictor import Predictor
 from fireside.ml.serving.server_config import PredictionServerConfig
 from fireside.ml.serving.server_metrics import ServerMetrics
@@ -35,8 +37,6 @@ __all__ = ["make_app"]
 
 logger = logging.getLogger(__name__)
 
-SHORT = 16 << 10
-"""Bytes of a row that is predicted at once."""
 PATHS = ("/predict", "/schema", "/health", "/metrics")
 
 
@@ -45,7 +45,8 @@ def make_app(model: Transformer, limits: PredictionServerConfig | None = None) -
 
     >>> from starlette.testclient import TestClient
     >>> from fireside.ml.feature import Tokenizer
-    >>> client = TestClient(make_app(Tokenizer(inputCol="text", outputCol="words")))
+    >>> app = make_app(Tokenizer(inputCol="text", outputCol="words"))
+    >>> client = TestClient(app, base_url="http://localhost")
     >>> client.post("/predict", json={"text": "Hearth and home"}).json()
     {'words': ['hearth', 'and', 'home']}
     """
@@ -69,8 +70,14 @@ class PredictionServer:
         self._predictor = Predictor(model, limits.outputs)
         self._stages = [stage.uid for stage in stages_of(model)]
         columns = columns_of(model)
+        self._types = number_types(model, limits.types, limits.outputs or ())
         self._inputs = [
-            {"name": name, "kinds": accepted_kinds(stage, name), "stage": stage.uid}
+            {
+                "name": name,
+                "kinds": accepted_kinds(stage, name),
+                "numbers": self._types.get(name, "double"),
+                "stage": stage.uid,
+            }
             for name, stage in columns.read.items()
         ]
         # SQL says nothing about its columns; then all are answered.
@@ -82,15 +89,7 @@ class PredictionServer:
         self._let_in(request)
         body = await self._body(request)
         start = time.perf_counter()
-        rows = read_rows(body)
-        many = len(rows) if isinstance(rows, list) else 1
-        if many > self._limits.max_rows:
-            raise HTTPException(413, f"{many} rows in one request: send at most {self._limits.max_rows}")
-        # A short row takes less than the way to another thread; more would hold up everybody else.
-        predict: Callable[[Any], Any] = self._predictor
-        is_short = isinstance(rows, dict) and len(body) <= SHORT
-        found = predict(rows) if is_short else await run_in_threadpool(predict, rows)
-        answer = write_rows(self._answer(found))
+        many, answer = await run_in_threadpool(self._predicted, body)
         self._metrics.answered("/predict", 200, seconds=time.perf_counter() - start, rows=many)
         return Response(answer, media_type="application/json")
 
@@ -103,6 +102,7 @@ class PredictionServer:
 
     async def health(self, request: Request) -> Response:
         """That the server is up."""
+        self._let_in(request, is_open=True)
         return self._json("/health", {"status": "ok"})
 
     async def metrics(self, request: Request) -> Response:
@@ -124,6 +124,21 @@ class PredictionServer:
         logger.error("a request to %s failed", request.url.path, exc_info=error)
         return self._error(request, 500, "ServerError", "the server failed at this request; its log says why")
 
+    def _predicted(self, body: bytes) -> tuple[int, bytes]:
+        """How many rows a body has, and the answer to them."""
+        rows = read_rows(body, self._types)
+        many = len(rows) if isinstance(rows, list) else 1
+        if many > self._limits.max_rows:
+            raise HTTPException(413, f"{many} rows in one request: send at most {self._limits.max_rows}")
+        entries, most = num_sparse_entries(rows), self._limits.max_vector_entries
+        if entries > most:
+            raise HTTPException(
+                413,
+                f"the sparse vectors of one request have {entries} entries, zeros included: send at most "
+                f"{most}",
+            )
+        return many, write_rows(self._answer(self._predictor(rows)))
+
     def _answer(self, found: Any) -> Any:
         """The outputs of a row or of several; those of a label's indexer are missing where the label is."""
         if isinstance(found, Mapping):
@@ -133,13 +148,16 @@ class PredictionServer:
             return [self._answer(row) for row in found]
         return None
 
-    def _let_in(self, request: Request) -> None:
-        key = self._limits.api_key
-        given = request.headers.get("authorization", "")
-        if key is not None and not hmac.compare_digest(given.encode(), f"Bearer {key}".encode()):
-            raise HTTPException(
-                401, "send the API key as 'Authorization: Bearer KEY'", {"WWW-Authenticate": "Bearer"}
-            )
+    def _let_in(self, request: Request, *, is_open: bool = False) -> None:
+        found = refusal_of(
+            self._limits.api_key,
+            host=request.headers.get("host", ""),
+            authorization=request.headers.get("authorization", ""),
+            is_open=is_open,
+        )
+        if found is not None:
+            headers = {"WWW-Authenticate": "Bearer"} if found.status == 401 else None
+            raise HTTPException(found.status, found.message, headers)
 
     async def _body(self, request: Request) -> bytes:
         # A page of another origin can send a form without asking, but not JSON.

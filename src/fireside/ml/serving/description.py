@@ -8,7 +8,7 @@ from typing import Any
 from fireside.core.errors import CheckpointError
 from fireside.ml.base import PipelineStage, Transformer
 from fireside.ml.linalg import Matrix, Vector
-from fireside.ml.persistence.saving import load_stage
+from fireside.ml.persistence.saving import load_saved
 from fireside.ml.pipeline import Pipeline, PipelineModel
 from fireside.ml.serving.stage_columns import columns_made, columns_read
 from fireside.ml.tuning import CrossValidatorModel, TrainValidationSplitModel
@@ -47,7 +47,7 @@ def load_any(directory: Path) -> PipelineStage:
     Raises:
         CheckpointError: there is none.
     """
-    stage = load_stage(directory)
+    stage = load_saved(directory)
     if not isinstance(stage, PipelineStage):
         raise CheckpointError(f"{directory} holds a {type(stage).__name__}, which is not a stage")
     return stage
