@@ -1,8 +1,8 @@
 import pytest
 
 from fireside.cli.main import main
-from fireside.ml import Pipeline
-from fireside.ml.feature import IDF, HashingTF, Tokenizer
+from fireside.ml import Pipeline, PipelineModel
+from fireside.ml.feature import IDF, HashingTF, RFormula, Tokenizer
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
@@ -58,3 +58,48 @@ def test_serving_other_machines_without_a_key_is_refused(capsys, pipeline):
     code, shown = run(capsys, "ml", "serve", str(pipeline / "model"), "--host", "0.0.0.0")
     assert code == 2
     assert "set an API key, or listen on 127.0.0.1" in shown
+
+
+def test_show_prints_pipelines_without_stages_also_inside_others(capsys, tmp_path):
+    PipelineModel([]).save(tmp_path / "empty")
+    code, shown = run(capsys, "ml", "show", str(tmp_path / "empty"))
+    assert (code, "0 stages" in shown) == (0, True)
+    PipelineModel([PipelineModel([]), Tokenizer(inputCol="text")]).save(tmp_path / "nested")
+    code, shown = run(capsys, "ml", "show", (tmp_path / "nested").as_uri())
+    assert (code, ", 1 stage, " in shown, "1. Tokenizer " in shown) == (0, True, True)
+
+
+def test_show_looks_over_files_that_are_no_stages(capsys, pipeline):
+    _, expected = run(capsys, "ml", "show", str(pipeline / "model"))
+    for name in (".directory", ".nfs0001", "notes"):
+        (pipeline / "model" / "stages" / name).touch()
+    assert run(capsys, "ml", "show", str(pipeline / "model")) == (0, expected)
+
+
+def test_show_tells_sizes_where_two_stages_have_one_uid(capsys, tmp_path):
+    stages = [
+        Tokenizer(inputCol=name, outputCol=f"{name}_words")._resetUid("same") for name in ("a", "b" * 500)
+    ]
+    PipelineModel(stages).save(tmp_path / "model")
+    _, shown = run(capsys, "ml", "show", str(tmp_path / "model"))
+    for folder in ("0_same", "1_same"):
+        files = [file for file in (tmp_path / "model" / "stages" / folder).rglob("*") if file.is_file()]
+        assert f"Tokenizer same, {sum(file.stat().st_size for file in files):,} bytes" in shown
+
+
+def test_show_tells_what_a_formula_reads_and_makes(capsys, tmp_path):
+    rows = {"a": [1.0, 2.0, 3.0], "b": ["u", "v", "u"], "y": [0.0, 1.0, 1.0]}
+    RFormula(formula="y ~ a + b").fit(rows).save(tmp_path / "model")
+    code, shown = run(capsys, "ml", "show", str(tmp_path / "model"))
+    assert code == 0
+    assert "b, a -> features" in shown
+
+
+def test_show_writes_no_control_characters_of_a_model_to_the_terminal(capsys, tmp_path):
+    evil = "\x1b]0;owned\x07\x1b[2J\n\x9b31m\u202ename"
+    stage = Tokenizer(inputCol=evil, outputCol=f"é {evil}")._resetUid(f"Tokenizer_{evil}")
+    PipelineModel([stage]).save(tmp_path / "model")
+    code, shown = run(capsys, "ml", "show", str(tmp_path / "model"))
+    assert code == 0
+    assert all(letter.isprintable() for letter in shown.replace("\n", ""))
+    assert r"é \x1b]0;owned\x07\x1b[2J\n\x9b31m\u202ename" in shown

@@ -8,7 +8,7 @@ from fireside.core.errors import CheckpointError, CorruptFileError
 from fireside.ml.persistence.metadata import Metadata, read_metadata
 from fireside.ml.persistence.saving import Saveable, load_stage, write_params, write_stage
 
-__all__ = ["read_stages", "write_stages"]
+__all__ = ["read_stages", "stage_directory", "write_stages"]
 
 _LONGEST_UID = 240
 """In bytes: file systems have 255 for a name, and the place of the stage comes first."""

@@ -7,10 +7,13 @@ from typing import Any
 
 from fireside.core.errors import CheckpointError
 from fireside.ml.base import PipelineStage, Transformer
+from fireside.ml.feature import RFormulaModel
 from fireside.ml.linalg import Matrix, Vector
+from fireside.ml.persistence.local_path import local_path
+from fireside.ml.persistence.pipelines import stage_directory
 from fireside.ml.persistence.saving import load_saved
 from fireside.ml.pipeline import Pipeline, PipelineModel
-from fireside.ml.serving.stage_columns import columns_made, columns_read
+from fireside.ml.serving.stage_columns import columns_made, columns_of, columns_read
 from fireside.ml.tuning import CrossValidatorModel, TrainValidationSplitModel
 
 __all__ = ["StageDescription", "describe", "load_any", "load_transformer"]
@@ -28,7 +31,7 @@ class StageDescription:
         set_params: params that were set, and their values.
         default_params: params that have their default.
         learnt: what the model has learnt, each with its shape.
-        num_bytes: of its files; `None` where it was not loaded from any.
+        num_bytes: of its files; `None` where it was not loaded from any, or from a directory of another name.
     """
 
     kind: str
@@ -79,6 +82,7 @@ def describe(stage: PipelineStage, directory: Path | None = None) -> list[StageD
     >>> found.kind, found.read, found.made, found.default_params
     ('Tokenizer', ['text'], ['words'], {})
     """
+    directory = directory and local_path(directory)
     match stage:
         case PipelineModel():
             inner: Sequence[PipelineStage] = stage.stages
@@ -89,28 +93,28 @@ def describe(stage: PipelineStage, directory: Path | None = None) -> list[StageD
             return describe(best, None if directory is None else directory / "bestModel")
         case _:
             return [_describe_one(stage, directory)]
-    folders: list[Path | None] = [None] * len(inner)
-    if directory is not None:
-        found = {folder.name.split("_", 1)[1]: folder for folder in (directory / "stages").iterdir()}
-        folders = [found.get(one.uid) for one in inner]
+    uids = [one.uid for one in inner]
+    folders = [directory and stage_directory(directory, place, uids) for place in range(len(inner))]
     return [line for one, folder in zip(inner, folders, strict=True) for line in describe(one, folder)]
 
 
 def _describe_one(stage: PipelineStage, directory: Path | None) -> StageDescription:
     columns = () if stage._saved is None else stage._saved.columns
     rows = stage._rows() if stage._saved is not None else []
+    # What a formula reads and makes, the stages inside tell.
+    inside = columns_of(stage) if isinstance(stage, RFormulaModel) else None
     return StageDescription(
         kind=type(stage).__name__,
         uid=stage.uid,
-        read=columns_read(stage),
-        made=columns_made(stage),
+        read=columns_read(stage) if inside is None else list(inside.read),
+        made=columns_made(stage) if inside is None else inside.final,
         set_params=dict(stage._paramMap),
         default_params={
             name: value for name, value in stage._defaultParamMap.items() if name not in stage._paramMap
         },
         learnt={name: shape_of([row[name] for row in rows]) for name in columns},
         num_bytes=None
-        if directory is None
+        if directory is None or not directory.is_dir()
         else sum(file.stat().st_size for file in directory.rglob("*") if file.is_file()),
     )
 

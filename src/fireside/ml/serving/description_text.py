@@ -15,7 +15,7 @@ _SHOWN = 60
 def description_lines(
     stage: PipelineStage, stages: Sequence[StageDescription], *, defaults: bool
 ) -> Iterator[str]:
-    """Lines for people.
+    """Lines for people; of what a model brings, only what can be printed reaches a terminal.
 
     Args:
         stage: what was loaded.
@@ -35,6 +35,11 @@ def description_lines(
        set: inputCol='words', outputCol='pairs'
        default: n=2
     """
+    for line in _lines(stage, stages, defaults=defaults):
+        yield _printable(line)
+
+
+def _lines(stage: PipelineStage, stages: Sequence[StageDescription], *, defaults: bool) -> Iterator[str]:
     many = f"{len(stages)} stage{'s' * (len(stages) != 1)}"
     sizes = [one.num_bytes for one in stages if one.num_bytes is not None]
     total = f", {sum(sizes):,} bytes" if sizes else ""
@@ -69,3 +74,10 @@ def _short(value: Any) -> str:
         return text
     count = f" ({len(value)} in all)" if isinstance(value, list) else ""
     return f"{text[:_SHOWN]}...{count}"
+
+
+def _printable(text: str) -> str:
+    """A text whose control characters are written as Python writes them."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
+    )
