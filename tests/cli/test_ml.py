@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from fireside.cli.main import main
@@ -103,3 +105,14 @@ def test_show_writes_no_control_characters_of_a_model_to_the_terminal(capsys, tm
     assert code == 0
     assert all(letter.isprintable() for letter in shown.replace("\n", ""))
     assert r"é \x1b]0;owned\x07\x1b[2J\n\x9b31m\u202ename" in shown
+
+
+def test_an_error_writes_no_control_characters_of_a_model_to_the_terminal(capsys, tmp_path):
+    Tokenizer().save(tmp_path / "model")
+    [metadata] = (tmp_path / "model" / "metadata").glob("part-*")
+    fields = json.loads(metadata.read_text()) | {"class": "a.\x1b[2Jb\x07"}
+    metadata.write_text(json.dumps(fields))
+    code, shown = run(capsys, "ml", "show", str(tmp_path / "model"))
+    assert code == 2
+    assert r"a.\x1b[2Jb\x07 is unknown" in shown
+    assert "\x1b" not in shown

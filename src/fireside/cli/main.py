@@ -16,6 +16,7 @@ from fireside.cli.ml import ml
 from fireside.cli.report import report
 from fireside.cli.serve import serve
 from fireside.core.errors import FiresideError
+from fireside.core.printable import printable
 
 __all__ = ["app", "main"]
 
@@ -81,6 +82,6 @@ def main(arguments: list[str] | None = None) -> None:
 
 def end(message: str, code: int) -> None:
     """Say one line on standard error, and exit."""
-    line = " ".join(message.split())
+    line = printable(" ".join(message.split()))
     sys.stderr.write(f"fireside: {line}\n")
     sys.exit(code)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from fireside.core.printable import printable
 from fireside.ml.base import PipelineStage, Transformer
 from fireside.ml.serving.description import StageDescription
 from fireside.ml.serving.stage_columns import accepted_kinds, columns_of
@@ -36,7 +37,7 @@ def description_lines(
        default: n=2
     """
     for line in _lines(stage, stages, defaults=defaults):
-        yield _printable(line)
+        yield printable(line)
 
 
 def _lines(stage: PipelineStage, stages: Sequence[StageDescription], *, defaults: bool) -> Iterator[str]:
@@ -74,10 +75,3 @@ def _short(value: Any) -> str:
         return text
     count = f" ({len(value)} in all)" if isinstance(value, list) else ""
     return f"{text[:_SHOWN]}...{count}"
-
-
-def _printable(text: str) -> str:
-    """A text whose control characters are written as Python writes them."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
-    )
