@@ -52,6 +52,8 @@ MODULES = (
     "functions",
     "linalg",
     "param",
+    "param.shared",
+    "util",
 )
 LEARNERS = "part two: learners"
 ABSENT = {
@@ -60,6 +62,7 @@ ABSENT = {
     "clustering": LEARNERS,
     "recommendation": LEARNERS,
     "fpm": LEARNERS,
+    "util": "they speak with Java or Spark Connect, choose other formats, or serve pyspark's own classes",
 }
 """Why a class of a module is not here."""
 
@@ -67,13 +70,21 @@ SPARK_ONLY = {
     "image": "reads image files through a data source of Spark's",
     "torch, deepspeed, TorchDistributor": "start torch on Spark; fireside.lm trains with torchrun",
     "connect": "fireside.ml is one package for classic Spark and Spark Connect",
-    "Predictor, PredictionModel": "bases of learners in Java; here they derive from Estimator and Model",
-    "util, common, wrapper": "how pyspark speaks with Java",
+    "Predictor, PredictionModel": "Estimator and Model with HasFeaturesCol, HasLabelCol and HasPredictionCol",
+    "common, wrapper": "how pyspark speaks with Java",
 }
 """What of pyspark.ml stays out, and why."""
 
 NO_ROW_FUNCTION = {"SQLTransformer": "SQL selects from a batch, here of one row"}
 """Why a transformer works on rows as batches of one."""
+
+TESTS = {
+    "functions": "tests/ml/test_functions",
+    "pipeline": "tests/ml/test_pipeline",
+    "param.shared": "tests/ml/test_user_stages",
+    "util": "tests/ml/test_user_stages",
+}
+"""The tests of a module that are not in the folder of its name."""
 
 # What pyspark's classes have because they are wrappers.
 WRAPPING = {"write", "read", "save", "load", "session", "option", "overwrite", "context", "clear"}
@@ -319,7 +330,7 @@ def section(module: str, instances: Mapping[type, Any]) -> list[str]:
         ours: Any = importlib.import_module(f"fireside.ml.{module}")
     except ModuleNotFoundError:
         ours = None
-    tests = f"tests/ml/{'test_' if module in ('functions', 'pipeline') else ''}{module}"
+    tests = TESTS.get(module, f"tests/ml/{module}")
     names = [
         name for name in public_names(theirs) if module != "pipeline" or name in ("Pipeline", "PipelineModel")
     ]

@@ -171,6 +171,11 @@ def test_metadata_can_be_written_and_read_by_hand(tmp_path):
     DefaultParamsWriter.saveMetadata(shout, tmp_path / "a", None, {"more": 1}, {"mark": "+"})
     metadata = DefaultParamsReader.loadMetadata(tmp_path / "a", None, "tests.ml.user_stages.Shout")
     assert (metadata["uid"], metadata["more"], metadata["paramMap"]) == (shout.uid, 1, {"mark": "+"})
+    assert DefaultParamsWriter.extractJsonParams(shout, ["times", "outputCol"]) == {
+        "inputCol": "text",
+        "mark": "*",
+    }
+    assert not DefaultParamsReader.isPythonParamsInstance(metadata)
     other = Shout()
     DefaultParamsReader.getAndSetParams(other, metadata, skipParams=["times"])
     assert other.getMark() == "+"
@@ -260,7 +265,8 @@ def test_a_transform_may_use_the_spark_frame(spark):
             return schema.append(pa.field("y", pa.float64()))
 
         def _transform(self, dataset):
-            return dataset.frame.withColumn("y", dataset.frame["x"] * 2)
+            frame = dataset.frame
+            return frame.withColumn("y", frame["x"] * 2)
 
     shout = Shout(inputCol="text", outputCol="loud")
     frame = spark.createDataFrame(list(zip(ROWS["text"], ROWS["x"], strict=True)), ["text", "x"])

@@ -52,6 +52,12 @@ class DefaultParamsWriter(MLWriter):
             other["paramMap"] = dict(paramMap)
         write_params(instance, Path(path), read_by_default=False, **other)
 
+    @staticmethod
+    def extractJsonParams(instance: Params, skipParams: Sequence[str]) -> dict[str, Any]:
+        """All values and defaults by name, but for some params."""
+        values = instance._defaultParamMap | instance._paramMap
+        return {name: value for name, value in values.items() if name not in skipParams}
+
 
 class DefaultParamsReader(MLReader[P]):
     """Reads what `DefaultParamsWriter` wrote, here or in pyspark."""
@@ -79,6 +85,11 @@ class DefaultParamsReader(MLReader[P]):
         for values, give in (("defaultParamMap", instance._setDefault), ("paramMap", instance._set)):
             kept = {n: v for n, v in metadata.get(values, {}).items() if n not in (skipParams or ())}
             give(**from_json(instance, kept))
+
+    @staticmethod
+    def isPythonParamsInstance(metadata: Mapping[str, Any]) -> bool:
+        """Whether the metadata name one of pyspark's own classes, and not Spark's."""
+        return str(metadata["class"]).startswith("pyspark.ml.")
 
     @staticmethod
     def loadParamsInstance(path: str | os.PathLike[str], sc: Any = None) -> Saveable:
