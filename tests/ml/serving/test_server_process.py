@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 from fireside.ml import Pipeline, PipelineModel
-from fireside.ml.feature import HashingTF, StringIndexer, Tokenizer
+from fireside.ml.feature import DCT, HashingTF, RegexTokenizer, StringIndexer, Tokenizer
 
 JSON = {"Content-Type": "application/json"}
 HEAD = (
@@ -188,6 +189,43 @@ def test_told_to_stop_under_load_it_answers_what_it_has_begun_and_ends(saved, tm
         http.client.RemoteDisconnected,
     }
     assert "Traceback" not in server.written()
+    assert "killed" not in server.written()
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_it_ends_although_a_prediction_does_not(tmp_path, told):
+    # Backtracks for longer than anybody waits, and keeps Python's lock.
+    stage = RegexTokenizer(inputCol="text", outputCol="words", pattern="(a+)+b")
+    stage.save(tmp_path / "model")
+    server = Served(tmp_path / "model", tmp_path / "server.log")
+    body = json.dumps({"text": "a" * 64}).encode()
+    with server.connect() as hanging:
+        hanging.sendall(HEAD % len(body) + body)
+        # Until the prediction holds the lock.
+        time.sleep(1)
+        server.process.send_signal(told)
+        server.process.wait(60)
+    assert "a prediction has not ended in time: the server is killed" in server.written()
+
+
+def test_other_paths_answer_while_a_row_is_predicted(tmp_path):
+    stage = DCT(inputCol="v", outputCol="o")
+    stage.save(tmp_path / "model")
+    server = Served(tmp_path / "model", tmp_path / "server.log")
+    answers: list[Any] = []
+    row = {"v": {"size": 1 << 22, "indices": [1], "values": [1]}}
+    body = json.dumps(row).encode()
+    try:
+        with server.connect() as slow:
+            slow.sendall(HEAD % len(body) + body)
+            slow.setblocking(False)
+            while not answers or select.select([slow], [], [], 0)[0] == []:
+                answers.append(server.ask("GET", "/health"))
+        assert len(answers) > 1
+        assert set(map(str, answers)) == {str((200, {"status": "ok"}))}
+    finally:
+        server.process.terminate()
+        server.process.wait(60)
 
 
 def test_a_damaged_directory_is_one_line_and_no_server(saved, tmp_path):

@@ -1,0 +1,48 @@
+"""The end of a process that was told to stop and does not, because a call in it keeps Python's lock.
+
+Python runs its handlers of signals between its own instructions, so a call that keeps the lock, such as a
+regular expression that backtracks without end, holds up every one of them. C code writes a signal's number into
+a pipe at once (`signal.set_wakeup_fd`). A small process reads it there, waits, and ends the first by force.
+"""
+
+import os
+import select
+import signal
+import time
+
+__all__ = ["end_by_force"]
+
+
+def end_by_force(seconds: float) -> None:
+    """Have this process killed where it still runs so many seconds after SIGTERM or Ctrl-C.
+
+    To be called once, from the main thread, before others begin: it forks.
+    """
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        try:
+            os.close(writer)
+            _watch(reader, os.getppid(), seconds)
+        finally:
+            os._exit(0)
+    os.close(reader)
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+
+
+def _watch(reader: int, process: int, seconds: float) -> None:
+    """Read the numbers of signals until the process has ended, or has been told to and has not."""
+    # Ctrl-C goes to all processes of a terminal.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end: float | None = None
+    while True:
+        left = None if end is None else max(0.0, end - time.monotonic())
+        if not select.select([reader], [], [], left)[0]:
+            os.write(2, b"a prediction has not ended in time: the server is killed\n")
+            os.kill(process, signal.SIGKILL)
+            return
+        told = os.read(reader, 64)
+        if not told:
+            return
+        if end is None and not {signal.SIGTERM, signal.SIGINT}.isdisjoint(told):
+            end = time.monotonic() + seconds
