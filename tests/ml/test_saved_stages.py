@@ -353,7 +353,8 @@ def test_vectors_are_saved_as_params(tmp_path, vector):
     loaded = ElementwiseProduct.load(tmp_path / "stage").getScalingVec()
     assert type(loaded) is type(vector)
     assert loaded == vector
-    for damaged in ({"type": 7}, {"type": 0, "values": [1.0]}, {"type": 1, "values": 3}, None):
+    nested = {"type": 1, "values": [[]]}
+    for damaged in ({"type": 7}, {"type": 0, "values": [1.0]}, {"type": 1, "values": 3}, nested, None):
         rewrite(part(tmp_path / "stage", "metadata"), paramMap={"scalingVec": damaged or "text"})
         with pytest.raises(CorruptFileError, match=r"params that cannot be used: .*scalingVec cannot be set"):
             ElementwiseProduct.load(tmp_path / "stage")

@@ -78,8 +78,8 @@ def write_metadata(directory: Path, metadata: Metadata) -> None:
         metadata.paramMap = _map_to_json(metadata, metadata.paramMap)
         metadata.defaultParamMap = _map_to_json(metadata, metadata.defaultParamMap)
         fields = msgspec.to_builtins(metadata)
-        fields |= {name: to_json(value) for name, value in fields.pop("extra").items()}
-        (folder / part_name("txt")).write_bytes(msgspec.json.encode(fields) + b"\n")
+        fields |= _map_to_json(metadata, fields.pop("extra"))
+        (folder / part_name("txt")).write_text(json.dumps(fields, separators=(",", ":")) + "\n")
         (folder / "_SUCCESS").touch()
 
 
@@ -124,7 +124,9 @@ def _major(version: str) -> int:
 
 def _map_to_json(metadata: Metadata, values: dict[str, Any]) -> dict[str, Any]:
     """The values of params as Spark writes them."""
-    written = {name: to_json(value) for name, value in values.items()}
+    # Scala reads NaN as text; pyspark reads the classes that are Python's own, with Python's JSON.
+    as_text = metadata.class_name.startswith("org.apache.spark.")
+    written = {name: to_json(value, nan_as_text=as_text) for name, value in values.items()}
     for name, value in written.items():
         try:
             json.dumps(value)
@@ -136,10 +138,10 @@ def _map_to_json(metadata: Metadata, values: dict[str, Any]) -> dict[str, Any]:
     return written
 
 
-def to_json(value: Any) -> Any:
-    """A value as Spark writes it into JSON."""
+def to_json(value: Any, *, nan_as_text: bool = True) -> Any:
+    """A value as Spark writes it into JSON; numbers that JSON has not are text, or left to Python's JSON."""
     if isinstance(value, list):
-        return [to_json(item) for item in value]
+        return [to_json(item, nan_as_text=nan_as_text) for item in value]
     if isinstance(value, SparseVector):
         indices, values = value.active()
         return {
@@ -150,7 +152,7 @@ def to_json(value: Any) -> Any:
         }
     if isinstance(value, Vector):
         return {"type": 1, "values": to_json(value.toArray().tolist())}
-    if isinstance(value, float) and not math.isfinite(value):
+    if nan_as_text and isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Inf" if value > 0 else "-Inf"
     return value
 
@@ -174,11 +176,15 @@ def numbers_from_json(value: Any) -> Any:
 
 def _vector(value: Any) -> Any:
     """A vector from an object of the fields that one has; anything else is left for the param to refuse."""
-    match value:
-        case {"type": 0, "size": int(size), "indices": list(indices), "values": list(values)}:
-            return SparseVector(size, indices, numbers_from_json(values))
-        case {"type": 1, "values": list(values)}:
-            return DenseVector(numbers_from_json(values))
+    try:
+        match value:
+            case {"type": 0, "size": int(size), "indices": list(indices), "values": list(values)}:
+                numbers = TypeConverters.toListFloat(numbers_from_json(values))
+                return SparseVector(size, TypeConverters.toListInt(indices), numbers)
+            case {"type": 1, "values": list(values)}:
+                return DenseVector(TypeConverters.toListFloat(numbers_from_json(values)))
+    except TypeError:
+        pass
     return value
 
 
