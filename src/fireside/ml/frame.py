@@ -31,7 +31,7 @@ def open_frame(source: Any) -> Dataset:
     Rows in a list have the same columns, so that a row means the same in a list as alone.
 
     Raises:
-        SchemaError: rows in a list have different columns, or none.
+        SchemaError: rows in a list have different columns, or none, or a column of booleans and numbers.
 
     >>> from fireside.ml.linalg import Vectors
     >>> data = open_frame({"features": [Vectors.dense(1, 2)]})
@@ -50,7 +50,7 @@ def open_frame(source: Any) -> Dataset:
             for name, values in source.items()
         }
     elif _is_list_of_rows(source) and source:
-        source = {name: _column([row[name] for row in source]) for name in _names_of(source)}
+        source = {name: _column(_values_of(source, name)) for name in _names_of(source)}
     return as_dataset(source)
 
 
@@ -102,6 +102,19 @@ def _names_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
                 "with null for what is missing"
             )
     return list(names)
+
+
+def _values_of(rows: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
+    """A column of rows."""
+    values = [row[name] for row in rows]
+    # Arrow makes 1.0 of a True that comes after a number.
+    if {bool, float} <= set(map(type, values)):
+        place = next(place for place, value in enumerate(values) if value is True or value is False)
+        raise SchemaError(
+            f"column {name!r} cannot be made of its values: row {place} has {values[place]}, and others have "
+            "numbers: give one type"
+        )
+    return values
 
 
 def _decoder(kind: pa.DataType) -> Callable[[pa.Array], list[Any]] | None:

@@ -90,6 +90,14 @@ def test_a_row_without_columns_is_refused_alone_too():
         call({})
 
 
+@pytest.mark.parametrize("values", [[1.0, True], [True, 1.0], [1, False], [None, 2.0, False]], ids=str)
+def test_booleans_among_numbers_are_refused_in_any_order(values):
+    rows = [{"x": value} for value in values]
+    for function in (PASSED_ON.transform, PASSED_ON.predictor()):
+        with pytest.raises(FiresideError, match="column 'x' cannot be made of its values"):
+            function(rows)
+
+
 def test_an_index_that_no_double_holds_is_an_error_of_the_input():
     stage = IndexToString(inputCol="x", outputCol="label", labels=["a", "b"])
     for rows in ([{"x": 2**53 + 1}], {"x": [2**53 + 1]}):

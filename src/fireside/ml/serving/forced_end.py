@@ -1,8 +1,8 @@
 """The end of a process that was told to stop and does not, because a call in it keeps Python's lock.
 
 Python runs its handlers of signals between its own instructions, so a call that keeps the lock, such as a
-regular expression that backtracks without end, holds up every one of them. C code writes a signal's number into
-a pipe at once (`signal.set_wakeup_fd`). A small process reads it there, waits, and ends the first by force.
+regular expression that backtracks without end, holds up every one of them. C code writes a signal's number
+into a pipe at once (`signal.set_wakeup_fd`). A small process reads it there, waits, and kills the first.
 """
 
 import os
