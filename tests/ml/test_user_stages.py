@@ -12,7 +12,7 @@ import pytest
 
 from fireside.core.errors import CheckpointError, CorruptFileError, InputError
 from fireside.ml import Estimator, Pipeline, PipelineModel, Transformer, UnaryTransformer
-from fireside.ml.feature import Tokenizer, VectorAssembler
+from fireside.ml.feature import Binarizer, Tokenizer, VectorAssembler
 from fireside.ml.param import Param, ParamTypeError, TypeConverters, shared
 from fireside.ml.param.shared import HasInputCol
 from fireside.ml.tuning import ParamGridBuilder
@@ -269,16 +269,13 @@ def test_a_transform_may_use_the_spark_frame(spark):
             frame = dataset.frame
             return frame.withColumn("y", frame["x"] * 2)
 
-    shout = Shout(inputCol="text", outputCol="loud")
-    frame = spark.createDataFrame(list(zip(ROWS["text"], ROWS["x"], strict=True)), ["text", "x"])
-    found = (
-        Pipeline(stages=[shout, WithColumn(), Shout(inputCol="loud", outputCol="louder")])
-        .fit(frame)
-        .transform(frame)
-    )
+    frame = spark.createDataFrame([("a", 1.0), ("b c", 3.0)], ["text", "x"])
+    words = Tokenizer(inputCol="text", outputCol="words")
+    big = Binarizer(inputCol="y", outputCol="big", threshold=3.0)
+    found = Pipeline(stages=[words, WithColumn(), big]).fit(frame).transform(frame)
     assert sorted(map(tuple, found.collect())) == [
-        ("a", 1.0, "a!", 2.0, "a!!"),
-        ("b c", 3.0, "b c!", 6.0, "b c!!"),
+        ("a", 1.0, ["a"], 2.0, 0.0),
+        ("b c", 3.0, ["b", "c"], 6.0, 1.0),
     ]
 
 
