@@ -56,6 +56,17 @@ def test_what_is_no_model_is_one_clear_line(capsys, pipeline):
     assert "holds the estimator Pipeline: fit it, and save the model" in shown
 
 
+def test_a_type_that_cannot_be_is_one_clear_line(capsys, pipeline):
+    model = str(pipeline / "model")
+    for given in ("text", "text=int", "=long"):
+        code, shown = run(capsys, "ml", "serve", model, "--type", given)
+        assert code == 2
+        assert f"--type is COLUMN=double or COLUMN=long, got {given!r}" in shown
+    code, shown = run(capsys, "ml", "serve", model, "--type", "txt=long")
+    assert code == 2
+    assert "a type is stated of column 'txt', but the model reads ['text']" in shown
+
+
 def test_serving_other_machines_without_a_key_is_refused(capsys, pipeline):
     code, shown = run(capsys, "ml", "serve", str(pipeline / "model"), "--host", "0.0.0.0")
     assert code == 2

@@ -31,7 +31,8 @@ def open_frame(source: Any) -> Dataset:
     Rows in a list have the same columns, so that a row means the same in a list as alone.
 
     Raises:
-        SchemaError: rows in a list have different columns, or none, or a column of booleans and numbers.
+        SchemaError: rows in a list have different columns, or none, or a column of booleans and numbers; a
+            value is nested too deep.
 
     >>> from fireside.ml.linalg import Vectors
     >>> data = open_frame({"features": [Vectors.dense(1, 2)]})
@@ -51,7 +52,10 @@ def open_frame(source: Any) -> Dataset:
         }
     elif _is_list_of_rows(source) and source:
         source = {name: _column(_values_of(source, name)) for name in _names_of(source)}
-    return as_dataset(source)
+    try:
+        return as_dataset(source)
+    except RecursionError as error:
+        raise SchemaError("a value has lists or objects too deep in one another: flatten it") from error
 
 
 def return_frame(dataset: Dataset, original: Any) -> Any:

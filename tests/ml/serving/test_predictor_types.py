@@ -98,6 +98,16 @@ def test_booleans_among_numbers_are_refused_in_any_order(values):
             function(rows)
 
 
+def test_a_value_that_is_nested_too_deep_is_an_error_of_the_input():
+    value = 1
+    for _ in range(900):
+        value = {"a": value}
+    stage = IndexToString(inputCol="x", outputCol="label", labels=["a", "b"])
+    for function in (stage.transform, stage.predictor()):
+        with pytest.raises(FiresideError, match="too deep in one another"):
+            function([{"x": 1.0, "deep": value}])
+
+
 def test_an_index_that_no_double_holds_is_an_error_of_the_input():
     stage = IndexToString(inputCol="x", outputCol="label", labels=["a", "b"])
     for rows in ([{"x": 2**53 + 1}], {"x": [2**53 + 1]}):

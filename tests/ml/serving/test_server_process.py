@@ -74,6 +74,17 @@ class Served:
             connection.close()
         return answer.status, json.loads(body) if path != "/metrics" else body.decode()
 
+    def answers(self) -> bool:
+        """Whether anything is answered, in a time in which a healthy server answers thousands."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=3)
+        try:
+            connection.request("GET", "/health")
+            return connection.getresponse().status == 200
+        except TimeoutError:
+            return False
+        finally:
+            connection.close()
+
     def predict(self, rows: Any) -> tuple[int, Any]:
         return self.ask("POST", "/predict", rows)
 
@@ -201,8 +212,8 @@ def test_told_to_stop_it_ends_although_a_prediction_does_not(tmp_path, told):
     body = json.dumps({"text": "a" * 64}).encode()
     with server.connect() as hanging:
         hanging.sendall(HEAD % len(body) + body)
-        # Until the prediction holds the lock.
-        time.sleep(1)
+        while server.answers():
+            time.sleep(0.1)
         server.process.send_signal(told)
         server.process.wait(60)
     assert "a prediction has not ended in time: the server is killed" in server.written()
