@@ -353,8 +353,9 @@ def test_vectors_are_saved_as_params(tmp_path, vector):
     loaded = ElementwiseProduct.load(tmp_path / "stage").getScalingVec()
     assert type(loaded) is type(vector)
     assert loaded == vector
+    huge = {"type": 0, "size": 2**70, "indices": [], "values": []}
     nested = {"type": 1, "values": [[]]}
-    for damaged in ({"type": 7}, {"type": 0, "values": [1.0]}, {"type": 1, "values": 3}, nested, None):
+    for damaged in ({"type": 7}, {"type": 0, "values": [1.0]}, {"type": 1, "values": 3}, nested, huge, None):
         rewrite(part(tmp_path / "stage", "metadata"), paramMap={"scalingVec": damaged or "text"})
         with pytest.raises(CorruptFileError, match=r"params that cannot be used: .*scalingVec cannot be set"):
             ElementwiseProduct.load(tmp_path / "stage")

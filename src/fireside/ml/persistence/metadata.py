@@ -180,7 +180,7 @@ def _vector(value: Any) -> Any:
         match value:
             case {"type": 0, "size": int(size), "indices": list(indices), "values": list(values)}:
                 numbers = TypeConverters.toListFloat(numbers_from_json(values))
-                return SparseVector(size, TypeConverters.toListInt(indices), numbers)
+                return SparseVector(TypeConverters.toInt(size), TypeConverters.toListInt(indices), numbers)
             case {"type": 1, "values": list(values)}:
                 return DenseVector(TypeConverters.toListFloat(numbers_from_json(values)))
     except TypeError:
