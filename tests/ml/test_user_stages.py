@@ -141,7 +141,15 @@ def test_what_could_not_be_loaded_is_not_saved(tmp_path):
             stage.save(tmp_path / "stage")
     with pytest.raises(CheckpointError, match=r"NeedsWord\(\) is how loading begins, .*: 'word'"):
         NeedsWord("a").save(tmp_path / "stage")
+    counted = OldStyle(inputCol="x")
+    counted.count = 3
+    with pytest.raises(CheckpointError, match="its count would be lost: make a param"):
+        counted.save(tmp_path / "stage")
     assert list(tmp_path.iterdir()) == []
+    shout = Shout(mark="?")
+    shout.count = 3
+    shout.save(tmp_path / "stage")
+    assert Shout.load(tmp_path / "stage").getMark() == "?"
 
 
 def test_nothing_is_imported_or_made_on_the_word_of_a_file(tmp_path, monkeypatch):

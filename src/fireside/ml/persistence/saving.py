@@ -248,6 +248,7 @@ def write_params(
                 f"{instance.uid} cannot be saved, since {cls.__name__}() is how loading begins, and its "
                 f"constructor needs arguments ({error}): give them defaults, and make them params"
             ) from error
+        _check_attributes(instance)
     fields: dict[str, Any] = {
         "class_name": class_name,
         "uid": instance.uid,
@@ -255,6 +256,21 @@ def write_params(
         "defaultParamMap": dict(instance._defaultParamMap),
     }
     write_metadata(directory, Metadata(**(fields | other)))
+
+
+def _check_attributes(instance: Params) -> None:
+    """Raise where a user's class has learnt what is no param, and has not said that it may be left out."""
+    from fireside.ml.util.default_params import DefaultParamsWritable
+
+    of_users = not spark_class_name(type(instance)).startswith("org.apache.spark.")
+    if not of_users or isinstance(instance, DefaultParamsWritable):
+        return
+    public = (name for name in vars(instance) if not name.startswith("_") and name != "uid")
+    if lost := [name for name in public if not instance.hasParam(name)]:
+        raise CheckpointError(
+            f"{instance.uid} cannot be saved, since its {', '.join(lost)} would be lost: make a param of "
+            "what is to be kept, or define write() and read(); the base DefaultParamsWritable leaves it out"
+        )
 
 
 def _is_read_by_params(cls: type[Saveable]) -> bool:
