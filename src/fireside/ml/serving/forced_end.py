@@ -18,11 +18,12 @@ def end_by_force(seconds: float) -> None:
 
     To be called once, from the main thread, before others begin: it forks.
     """
+    process = os.getpid()
     reader, writer = os.pipe()
     if os.fork() == 0:
         try:
             os.close(writer)
-            _watch(reader, os.getppid(), seconds)
+            _watch(reader, process, seconds)
         finally:
             os._exit(0)
     os.close(reader)
@@ -32,8 +33,10 @@ def end_by_force(seconds: float) -> None:
 
 def _watch(reader: int, process: int, seconds: float) -> None:
     """Read the numbers of signals until the process has ended, or has been told to and has not."""
-    # Ctrl-C goes to all processes of a terminal.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C goes to all processes of a terminal, SIGTERM often to all of a service; the end of the pipe is
+    # what ends this one.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     end: float | None = None
     while True:
         left = None if end is None else max(0.0, end - time.monotonic())
