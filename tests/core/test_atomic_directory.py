@@ -5,6 +5,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -104,3 +106,27 @@ def test_what_is_at_a_mount_point_is_replaced(tmp_path, mount):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("a a/new", "")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c", "disk"]
+
+
+def test_writers_and_readers_of_one_place_do_not_disturb_each_other(tmp_path):
+    write(tmp_path / "c", "old")
+    ended = threading.Event()
+
+    def read() -> None:
+        while not ended.is_set():
+            finish_replacement(tmp_path / "c")
+
+    def replace(text: str) -> None:
+        for _ in range(200):
+            write(tmp_path / "c", text)
+
+    with ThreadPoolExecutor(4) as pool:
+        readers = [pool.submit(read) for _ in range(2)]
+        writers = [pool.submit(replace, text) for text in ("one", "two")]
+        wait(writers)
+        ended.set()
+        for done in readers + writers:
+            done.result()
+    assert held(tmp_path / "c") in (["one"], ["two"])
+    finish_replacement(tmp_path / "c")
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]

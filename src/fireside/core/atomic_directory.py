@@ -7,11 +7,12 @@ what a writer that was killed between the two renames had moved aside.
 
 import errno
 import hashlib
+import itertools
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fireside.core.atomic import disk_full_is_clear, sync_directory
@@ -19,6 +20,9 @@ from fireside.core.atomic import disk_full_is_clear, sync_directory
 __all__ = ["finish_replacement", "writing_directory"]
 
 _LONGEST_NAME = 255
+# What renaming fails with where others write or put back at the same time.
+_OTHERS = (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
+_MOST_TRIES = 100
 
 
 @contextmanager
@@ -59,15 +63,16 @@ def writing_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def finish_replacement(path: str | os.PathLike[str]) -> None:
-    """Put back what was moved aside where a writer got no further, and delete it where one did."""
+    """Put back what was moved aside where a writer got no further; nothing is deleted."""
     path = Path(os.path.abspath(path))
     old = _beside(path, "old")
-    if not os.path.lexists(old):
-        return
-    if os.path.lexists(path):
-        _remove(old)
-    else:
-        os.rename(old, path)
+    if os.path.lexists(old) and not os.path.lexists(path):
+        try:
+            os.rename(old, path)
+        except OSError as error:
+            # Its writer may be alive, and faster.
+            if error.errno not in _OTHERS:
+                raise
 
 
 def _beside(path: Path, suffix: str) -> Path:
@@ -79,21 +84,28 @@ def _beside(path: Path, suffix: str) -> Path:
 
 
 def _replace(new: Path, path: Path) -> None:
+    old = _beside(path, "old")
     try:
-        if os.path.lexists(path):
-            os.rename(path, _beside(path, "old"))
-        os.rename(new, path)
+        for tries in itertools.count(1):
+            try:
+                if os.path.lexists(path):
+                    _remove(old)
+                    os.rename(path, old)
+                os.rename(new, path)
+                break
+            except OSError as error:
+                if error.errno not in _OTHERS or tries == _MOST_TRIES:
+                    raise
+        sync_directory(path.parent)
     except OSError as error:
         finish_replacement(path)
         # A mount of a folder of the same disk does not look like one.
         if error.errno != errno.EBUSY:
             raise
         _replace_contents(new, path)
-    except BaseException:
+    finally:
         finish_replacement(path)
-        raise
-    sync_directory(path.parent)
-    finish_replacement(path)
+        _remove(old)
 
 
 def _replace_contents(new: Path, path: Path) -> None:
@@ -111,7 +123,8 @@ def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
-        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError, IsADirectoryError):
+            path.unlink()
 
 
 def _sync_tree(directory: Path) -> None:
