@@ -1,5 +1,6 @@
 """Many clients, clients that leave, and the end of a server."""
 
+import asyncio
 import http.client
 import json
 import signal
@@ -21,6 +22,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from fireside.lm.engine.engine import Engine
+from fireside.lm.server.http_server import _listen
 
 MakeEngine = Callable[..., Engine]
 Serve = Callable[..., AbstractContextManager[str]]
@@ -232,3 +234,26 @@ def test_a_server_that_is_told_to_stop_finishes_what_runs_and_refuses_what_is_ne
     text = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks)
     assert text == whole["choices"][0]["message"]["content"]
     assert server.wait(timeout=30) == 0
+
+
+def test_what_a_connection_writes_is_sent_at_once() -> None:
+    found: list[int] = []
+
+    async def connect() -> None:
+        done = asyncio.Event()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            sock = writer.get_extra_info("socket")
+            found.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+            done.set()
+
+        async with await asyncio.start_server(answer, sock=_listen("127.0.0.1", 0)) as server:
+            _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            await done.wait()
+            writer.close()
+
+    # In a thread of its own: a browser's test before this one may have left a loop that runs.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, connect()).result(30)
+    assert found == [1]

@@ -115,7 +115,10 @@ def _sigterm_is_no_error() -> Iterator[None]:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        made = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        # By this number asyncio knows TCP, and has it send at once; else a token waits for the last one's
+        # acknowledgement, 40 ms and more.
+        return socket.socket(made.family, made.type, socket.IPPROTO_TCP, fileno=made.detach())
     except (OSError, OverflowError) as error:
         raise InputError(
             f"{host} port {port} cannot be used ({error}): choose another with --port"
