@@ -9,26 +9,38 @@ import os
 import select
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-__all__ = ["end_by_force"]
+__all__ = ["ended_by_force"]
 
 
-def end_by_force(seconds: float) -> None:
-    """Have this process killed where it still runs so many seconds after SIGTERM or Ctrl-C.
+@contextmanager
+def ended_by_force(seconds: float) -> Iterator[None]:
+    """Have this process killed where it is still in the block so many seconds after SIGTERM or Ctrl-C.
 
-    To be called once, from the main thread, before others begin: it forks.
+    To be entered in the main thread, before others begin: it forks.
     """
     process = os.getpid()
     reader, writer = os.pipe()
-    if os.fork() == 0:
+    watcher = os.fork()
+    if watcher == 0:
         try:
-            os.close(writer)
+            # What else is open is not to stay open for it, such as the ends of others' pipes.
+            os.closerange(3, reader)
+            os.closerange(reader + 1, os.sysconf("SC_OPEN_MAX"))
             _watch(reader, process, seconds)
         finally:
             os._exit(0)
     os.close(reader)
     os.set_blocking(writer, False)
-    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(writer)
+        os.waitpid(watcher, 0)
 
 
 def _watch(reader: int, process: int, seconds: float) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fireside.core.extras import require
 from fireside.ml.serving.description import load_transformer
-from fireside.ml.serving.forced_end import end_by_force
+from fireside.ml.serving.forced_end import ended_by_force
 from fireside.ml.serving.server_config import PredictionServerConfig, check_host
 
 __all__ = ["serve"]
@@ -36,17 +36,17 @@ def serve(directory: Path, *, host: str, port: int, limits: PredictionServerConf
     uvicorn = require("uvicorn", extra="serve")
     from fireside.ml.serving.app import make_app
 
-    # A second in which what has ended is answered.
-    end_by_force(GRACE_S + 1)
     app = make_app(load_transformer(directory), limits)
-    uvicorn.run(
-        app,
-        host=host,
-        port=port,
-        # uvloop has a pipe of its own for signals.
-        loop="asyncio",
-        log_level="info",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
-    )
+    # A second in which what has ended is answered.
+    with ended_by_force(GRACE_S + 1):
+        uvicorn.run(
+            app,
+            host=host,
+            port=port,
+            # uvloop has a pipe of its own for signals.
+            loop="asyncio",
+            log_level="info",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
