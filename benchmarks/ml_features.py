@@ -12,7 +12,7 @@ One process measures all sides in one run, each fit and each transform by itself
 All sides run in turns, up to five times, and the best time of each counts; one that has had 20 s in all is
 not run again. Fit and transform see the same rows, of the columns that the stage reads and no others.
 
-    make bench NAME=ml_features                            everything, some 25 minutes
+    make bench NAME=ml_features                            everything, some ten minutes
     .venv/bin/python benchmarks/ml_features.py --only text    one part; the saved rows of the others stay
 """
 

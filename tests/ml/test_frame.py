@@ -166,7 +166,8 @@ def test_what_is_missing_among_vectors_of_pandas_is_null():
 
 
 def test_vectors_of_pyspark_are_vectors():
-    linalg = pytest.importorskip("pyspark.ml.linalg")
+    from pyspark.ml import linalg
+
     theirs = [linalg.Vectors.dense(3, 4), linalg.Vectors.sparse(2, {1: 2.0})]
     stage = Normalizer(inputCol="v", outputCol="o")
     expected = [Vectors.dense(0.6, 0.8), Vectors.sparse(2, {1: 1.0})]
